@@ -1,0 +1,317 @@
+/**
+ * Requests and answers of rtnetlink, as objects with the kernel's names. `Sys.netlink` takes one request and gives its
+ * answers; a NEW or DEL request is answered by an empty list, a GET by the messages of a dump.
+ *
+ * Linux 6.1 include/uapi/linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h, fib_rules.h.
+ */
+
+/** NLM_F_*: what a NEW request may do. A GET without an ifindex, name or address is a dump. */
+export interface NewFlags {
+  create?: boolean
+  exclusive?: boolean
+  replace?: boolean
+  append?: boolean
+}
+
+/** 64-bit counters. if_link.h: struct rtnl_link_stats64; the detailed errors only where a device has any. */
+export interface LinkStats {
+  rxPackets: number
+  txPackets: number
+  rxBytes: number
+  txBytes: number
+  rxErrors: number
+  txErrors: number
+  rxDropped: number
+  txDropped: number
+  multicast: number
+  collisions: number
+  rxOverrun: number
+  txCarrier: number
+}
+
+export interface LinkMessage {
+  type: 'RTM_NEWLINK'
+  ifindex: number
+  name: string
+  /** IFF_*: UP 1, BROADCAST 2, LOOPBACK 8, POINTOPOINT 0x10, NOARP 0x80, PROMISC 0x100, ALLMULTI 0x200, MULTICAST 0x1000, LOWER_UP 0x10000, RUNNING 0x40. */
+  flags: number
+  mtu: number
+  minMtu: number
+  maxMtu: number
+  qdisc: string
+  /** 'UP', 'DOWN', 'UNKNOWN', 'LOWERLAYERDOWN' ... */
+  operstate: string
+  group: string
+  txqlen: number
+  /** 'ether' or 'loopback' (ARPHRD_*). */
+  linkType: string
+  address: number
+  broadcast: number
+  promiscuity: number
+  carrierChanges: number
+  /** IFLA_LINKINFO: kind and its data, for other kinds of devices. */
+  kind?: string
+  data?: Record<string, unknown>
+  /** IFLA_LINK, if stacked on another device. */
+  link?: number
+  master?: number
+  stats: LinkStats
+}
+
+export type LinkRequest =
+  | { type: 'RTM_GETLINK'; ifindex?: number; name?: string }
+  | {
+      type: 'RTM_SETLINK'
+      ifindex?: number
+      /** Finds the device if there is no ifindex. */
+      name?: string
+      /** The bits to set, among those of `change`. */
+      flags?: number
+      change?: number
+      mtu?: number
+      address?: number
+      broadcast?: number
+      txqlen?: number
+      newName?: string
+      master?: number
+    }
+  | ({
+      type: 'RTM_NEWLINK'
+      name?: string
+      kind: string
+      data?: Record<string, unknown>
+      address?: number
+      mtu?: number
+    } & NewFlags)
+  | { type: 'RTM_DELLINK'; ifindex?: number; name?: string }
+
+export interface AddressMessage {
+  type: 'RTM_NEWADDR'
+  family: 'AF_INET'
+  ifindex: number
+  /** IFA_LOCAL and IFA_ADDRESS; they differ on point-to-point links. */
+  local: number
+  address: number
+  prefix: number
+  broadcast?: number
+  label: string
+  /** RT_SCOPE_*: 0 global, 253 link, 254 host. */
+  scope: number
+  /** IFA_F_*: SECONDARY 1, PERMANENT 0x80, NOPREFIXROUTE 0x200. */
+  flags: number
+  /** Seconds; 0xffffffff for ever. */
+  validS: number
+  preferredS: number
+  /** IFA_RT_PRIORITY, if given. */
+  metric?: number
+}
+
+export type AddressRequest =
+  | { type: 'RTM_GETADDR'; ifindex?: number; family?: 'AF_INET' | 'AF_INET6' }
+  | ({
+      type: 'RTM_NEWADDR'
+      family: 'AF_INET'
+      ifindex: number
+      local: number
+      address?: number
+      prefix: number
+      broadcast?: number
+      label?: string
+      scope?: number
+      flags?: number
+      validS?: number
+      preferredS?: number
+      metric?: number
+    } & NewFlags)
+  | { type: 'RTM_DELADDR'; family: 'AF_INET'; ifindex: number; local: number; prefix?: number; label?: string }
+
+export interface NextHop {
+  ifindex: number
+  gateway?: number
+  /** 1 by default. */
+  weight: number
+  /** RTNH_F_*: DEAD 1, ONLINK 4, LINKDOWN 16. */
+  flags: number
+}
+
+/** RTN_*. */
+export type RouteType =
+  | 'unicast'
+  | 'local'
+  | 'broadcast'
+  | 'multicast'
+  | 'blackhole'
+  | 'unreachable'
+  | 'prohibit'
+  | 'throw'
+
+export interface RouteMessage {
+  type: 'RTM_NEWROUTE'
+  family: 'AF_INET'
+  dst: number
+  prefix: number
+  /** 254 main, 255 local, 253 default. */
+  table: number
+  /** RTPROT_*: kernel 2, boot 3, static 4, redirect 1, unspec 0. */
+  protocol: number
+  /** RT_SCOPE_*: 0 global, 253 link, 254 host, 255 nowhere. */
+  scope: number
+  routeType: RouteType
+  tos: number
+  metric: number
+  prefSrc?: number
+  nextHops: NextHop[]
+  /** RTAX_*: mtu, advmss, window, rtt, initcwnd ... */
+  metrics?: Record<string, number>
+  /** For an answer to `ip route get`: what was asked, the device in, the uid, and cache details. */
+  src?: number
+  iif?: number
+  mark?: number
+  uid?: number
+  cache?: { expiresS?: number; flags: string[] }
+}
+
+export type RouteRequest =
+  | { type: 'RTM_GETROUTE'; table?: number; cached?: boolean }
+  | {
+      type: 'RTM_GETROUTE'
+      get: true
+      dst: number
+      src?: number
+      iif?: number
+      oif?: number
+      mark?: number
+      tos?: number
+      fibMatch?: boolean
+    }
+  | ({ type: 'RTM_NEWROUTE' } & RouteFields & NewFlags)
+  | ({ type: 'RTM_DELROUTE' } & RouteFields)
+
+export interface RouteFields {
+  family: 'AF_INET'
+  dst: number
+  prefix: number
+  table?: number
+  protocol?: number
+  scope?: number
+  routeType?: RouteType
+  tos?: number
+  metric?: number
+  prefSrc?: number
+  nextHops?: { ifindex?: number; gateway?: number; weight?: number; flags?: number }[]
+  metrics?: Record<string, number>
+}
+
+/** NUD_*: several names may be joined in a request for `ip neigh show nud`; a message has one. */
+export type NeighbourState =
+  | 'NONE'
+  | 'INCOMPLETE'
+  | 'REACHABLE'
+  | 'STALE'
+  | 'DELAY'
+  | 'PROBE'
+  | 'FAILED'
+  | 'NOARP'
+  | 'PERMANENT'
+
+export interface NeighbourMessage {
+  type: 'RTM_NEWNEIGH'
+  family: 'AF_INET'
+  ifindex: number
+  dst: number
+  /** Undefined if not known. */
+  lladdr?: number
+  state: NeighbourState
+  /** NTF_*: PROXY 8, ROUTER 0x80, USE 1, EXT_LEARNED 0x10. */
+  flags: number
+  /** NDA_CACHEINFO, in seconds as `ip -s neigh` prints them, and NDA_PROBES. */
+  confirmedS: number
+  usedS: number
+  updatedS: number
+  references: number
+  probes: number
+  protocol?: number
+}
+
+export type NeighbourRequest =
+  | { type: 'RTM_GETNEIGH'; ifindex?: number; proxy?: boolean; dst?: number; get?: boolean }
+  | ({
+      type: 'RTM_NEWNEIGH'
+      family: 'AF_INET'
+      ifindex: number
+      dst: number
+      lladdr?: number
+      state: NeighbourState
+      flags?: number
+      protocol?: number
+    } & NewFlags)
+  | { type: 'RTM_DELNEIGH'; family: 'AF_INET'; ifindex: number; dst: number; flags?: number }
+
+/** FR_ACT_*. */
+export type RuleAction = 'table' | 'goto' | 'nop' | 'blackhole' | 'unreachable' | 'prohibit'
+
+export interface RuleFields {
+  family: 'AF_INET'
+  priority?: number
+  src?: number
+  srcPrefix?: number
+  dst?: number
+  dstPrefix?: number
+  tos?: number
+  iif?: string
+  oif?: string
+  fwmark?: number
+  fwmask?: number
+  table?: number
+  action?: RuleAction
+  goto?: number
+  invert?: boolean
+  suppressPrefixLength?: number
+  ipProtocol?: number
+  sourcePorts?: [number, number]
+  destinationPorts?: [number, number]
+  uidRange?: [number, number]
+}
+
+export interface RuleMessage extends RuleFields {
+  type: 'RTM_NEWRULE'
+  priority: number
+  action: RuleAction
+  /** FIB_RULE_*: iif or oif names a device that isn't there; goto's target is missing. */
+  iifDetached?: boolean
+  oifDetached?: boolean
+  unresolved?: boolean
+  protocol: number
+}
+
+export type RuleRequest =
+  | { type: 'RTM_GETRULE' }
+  | ({ type: 'RTM_NEWRULE' } & RuleFields & NewFlags)
+  | ({ type: 'RTM_DELRULE' } & RuleFields)
+
+/** One socket as sock_diag reports it. Linux 6.1 include/uapi/linux/inet_diag.h. */
+export interface SocketMessage {
+  type: 'INET_DIAG'
+  family: 'AF_INET' | 'AF_PACKET' | 'AF_UNIX' | 'AF_NETLINK'
+  /** 'tcp', 'udp', 'raw', 'icmp' (ping sockets), 'p_raw', 'p_dgr', 'u_str' ...: Netid as ss prints it. */
+  netid: string
+  /** 'LISTEN', 'ESTAB', 'UNCONN' ... as ss prints it. */
+  state: string
+  receiveQueue: number
+  sendQueue: number
+  local: string
+  localPort: string
+  peer: string
+  peerPort: string
+  inode: number
+  ifindex: number
+  uid: number
+  info?: Record<string, unknown>
+}
+
+export interface SocketRequest {
+  type: 'SOCK_DIAG'
+}
+
+export type NetRequest = LinkRequest | AddressRequest | RouteRequest | NeighbourRequest | RuleRequest | SocketRequest
+export type NetMessage = LinkMessage | AddressMessage | RouteMessage | NeighbourMessage | RuleMessage | SocketMessage

@@ -1,0 +1,148 @@
+/**
+ * A packet in flight, flat: one class of one shape, changed in place, its payload a piece of a buffer. Its exact bytes
+ * can be had at any moment (`emitFrame`) and are made only when somebody looks: a capture, a raw socket, a match.
+ *
+ * What doesn't fit the fields (another EtherType, a broken header) carries its bytes in `raw` from the layer on where the
+ * fields end, and is never guessed at.
+ *
+ * Addresses: a MAC is a number of 48 bits, an IPv4 address an unsigned number of 32 bits.
+ */
+
+/** What `raw` holds. 0: nothing, all layers are in fields. */
+export const RAW_NONE = 0
+/** Everything behind the Ethernet (and VLAN) header. */
+export const RAW_ETHERNET_PAYLOAD = 2
+/** Everything behind the IPv4 header and its options. */
+export const RAW_IP_PAYLOAD = 3
+/** The whole frame, shorter than an Ethernet header. */
+export const RAW_FRAME = 1
+
+export const ETH_P_IP = 0x0800
+export const ETH_P_ARP = 0x0806
+export const ETH_P_8021Q = 0x8100
+export const ETH_P_IPV6 = 0x86dd
+export const ETH_P_ALL = 3
+export const MAC_BROADCAST = 0xffffffffffff
+
+export const IPPROTO_ICMP = 1
+export const IPPROTO_IGMP = 2
+export const IPPROTO_TCP = 6
+export const IPPROTO_UDP = 17
+
+/** IPv4's flags, as they stand in the flags-and-offset word. RFC 791 section 3.1. */
+export const IP_RF = 0x8000
+export const IP_DF = 0x4000
+export const IP_MF = 0x2000
+export const IP_OFFSET = 0x1fff
+
+const NO_BYTES = new Uint8Array(0)
+
+export class Packet {
+  // Ethernet. RFC 894, IEEE 802.1Q.
+  macDst = 0
+  macSrc = 0
+  /** The EtherType behind the VLAN tag, if there is one; below 1536 it is an IEEE 802.3 length. */
+  etherType = 0
+  /** The tag's 16 bits (PCP, DEI, VID), or -1. */
+  vlanTci = -1
+
+  // ARP, if etherType is ETH_P_ARP and raw is RAW_NONE. RFC 826.
+  arpOp = 0
+  arpSha = 0
+  arpSpa = 0
+  arpTha = 0
+  arpTpa = 0
+
+  // IPv4, if etherType is ETH_P_IP and raw isn't RAW_ETHERNET_PAYLOAD. RFC 791.
+  tos = 0
+  ipId = 0
+  /** The flags-and-offset word: IP_DF, IP_MF, and the offset in units of 8 bytes. */
+  fragment = 0
+  ttl = 0
+  protocol = 0
+  src = 0
+  dst = 0
+  /** The options, padded to a multiple of 4; undefined if there are none. */
+  ipOptions: Uint8Array | undefined = undefined
+
+  // Transport, if it is in fields (not a later fragment, known protocol, long enough).
+  // ICMP: type, code, and the second word of its header. RFC 792. UDP and TCP: the ports. RFC 768, RFC 9293.
+  icmpType = 0
+  icmpCode = 0
+  /** Echo: identifier * 65536 + sequence. Redirect: the gateway. Fragmentation needed: the MTU. Unsigned. */
+  icmpRest = 0
+  srcPort = 0
+  dstPort = 0
+  seq = 0
+  ack = 0
+  /** The low 12 bits of the offset-and-flags word, without the offset. */
+  tcpFlags = 0
+  window = 0
+  urgent = 0
+  tcpOptions: Uint8Array | undefined = undefined
+  /** A UDP checksum of 0 (not computed), or a checksum that is wrong: -1 for right, else the word on the wire. */
+  checksum = -1
+
+  // The payload behind the last header that is in fields.
+  buffer: Uint8Array = NO_BYTES
+  offset = 0
+  length = 0
+  /** Bytes behind the IP packet's end: Ethernet padding as it came. 0: none (short frames are not padded by the model). */
+  trailer: Uint8Array | undefined = undefined
+
+  raw = RAW_NONE
+
+  // What a kernel knows of it; not on the wire. Linux 6.1 include/linux/skbuff.h: struct sk_buff.
+  /** PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2, PACKET_OTHERHOST 3, PACKET_OUTGOING 4. */
+  packetType = 0
+  /** The ifindex that it came in by; 0 if made here. */
+  iif = 0
+  mark = 0
+  priority = 0
+  /** Rooms hang what they need on it here (conntrack entry, IPVS property); dropped by `clone`. */
+  extra: unknown = undefined
+
+  /** A copy that shares the payload's buffer (payloads are never written in place). */
+  clone(): Packet {
+    const p = new Packet()
+    p.macDst = this.macDst
+    p.macSrc = this.macSrc
+    p.etherType = this.etherType
+    p.vlanTci = this.vlanTci
+    p.arpOp = this.arpOp
+    p.arpSha = this.arpSha
+    p.arpSpa = this.arpSpa
+    p.arpTha = this.arpTha
+    p.arpTpa = this.arpTpa
+    p.tos = this.tos
+    p.ipId = this.ipId
+    p.fragment = this.fragment
+    p.ttl = this.ttl
+    p.protocol = this.protocol
+    p.src = this.src
+    p.dst = this.dst
+    p.ipOptions = this.ipOptions
+    p.icmpType = this.icmpType
+    p.icmpCode = this.icmpCode
+    p.icmpRest = this.icmpRest
+    p.srcPort = this.srcPort
+    p.dstPort = this.dstPort
+    p.seq = this.seq
+    p.ack = this.ack
+    p.tcpFlags = this.tcpFlags
+    p.window = this.window
+    p.urgent = this.urgent
+    p.tcpOptions = this.tcpOptions
+    p.checksum = this.checksum
+    p.buffer = this.buffer
+    p.offset = this.offset
+    p.length = this.length
+    p.trailer = this.trailer
+    p.raw = this.raw
+    p.packetType = this.packetType
+    p.iif = this.iif
+    p.mark = this.mark
+    p.priority = this.priority
+    return p
+  }
+}
