@@ -1,2 +1,11 @@
-/** The packet, and the headers of IPv4, ICMP, UDP and TCP on the wire. */
+/**
+ * The packet, and the headers of IPv4, ICMP, UDP and TCP on the wire.
+ *
+ *     const packet = parseFrame(bytes) // Never throws; what is broken stays raw.
+ *     packet.ttl--
+ *     emitFrame(packet) // Exact bytes again: lengths and checksums made anew.
+ */
+export * from './address.ts'
+export * from './frame.ts'
 export * from './packet.ts'
+export * from './parse.ts'

@@ -17,12 +17,7 @@ export const RAW_IP_PAYLOAD = 3
 /** The whole frame, shorter than an Ethernet header. */
 export const RAW_FRAME = 1
 
-export const ETH_P_IP = 0x0800
-export const ETH_P_ARP = 0x0806
-export const ETH_P_8021Q = 0x8100
-export const ETH_P_IPV6 = 0x86dd
-export const ETH_P_ALL = 3
-export const MAC_BROADCAST = 0xffffffffffff
+export { ETH_P_8021Q, ETH_P_ALL, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, MAC_BROADCAST } from '#wire/link'
 
 export const IPPROTO_ICMP = 1
 export const IPPROTO_IGMP = 2
@@ -65,7 +60,7 @@ export class Packet {
   /** The options, padded to a multiple of 4; undefined if there are none. */
   ipOptions: Uint8Array | undefined = undefined
 
-  // Transport, if it is in fields (not a later fragment, known protocol, long enough).
+  // Transport, if it is in fields (not a fragment, known protocol, long enough): if raw is RAW_NONE.
   // ICMP: type, code, and the second word of its header. RFC 792. UDP and TCP: the ports. RFC 768, RFC 9293.
   icmpType = 0
   icmpCode = 0
@@ -80,7 +75,10 @@ export class Packet {
   window = 0
   urgent = 0
   tcpOptions: Uint8Array | undefined = undefined
-  /** A UDP checksum of 0 (not computed), or a checksum that is wrong: -1 for right, else the word on the wire. */
+  /**
+   * The transport's checksum: -1 for the one that `emitFrame` computes, else the word on the wire, which is wrong, or 0
+   * for a UDP checksum that wasn't computed. (Whether a receiver would take it: `checksumGood`.)
+   */
   checksum = -1
 
   // The payload behind the last header that is in fields.
