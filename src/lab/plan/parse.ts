@@ -5,7 +5,8 @@
 
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
 import { closest, parseDuration, parsePercent, parseRate } from '#base/text'
-import { formatIpv4, formatMac, maskOf, parseIpv4 } from '#wire/inet'
+import { formatIpv4, maskOf, parseIpv4 } from '#wire/inet'
+import { formatMac } from '#wire/link'
 import type { Mistakes, SourcePosition } from './mistakes.ts'
 import type { AddressPlan, HostPlan, InterfacePlan, LabPlan, NetworkPlan } from './plan.ts'
 
