@@ -7,6 +7,7 @@ import type { Code, Nodes } from 'mdast'
 import { fromMarkdown } from 'mdast-util-from-markdown'
 import { isScalar, isSeq } from 'yaml'
 import { closest } from '#base/text'
+import { parseVerb } from '#lab/faults'
 import {
   type ArticleError,
   entriesOf,
@@ -269,6 +270,10 @@ function readTranscript(
       indent,
     }
     block.commands.push(current)
+    if (current.host === 'lab' && article.lab) {
+      const verb = parseVerb(command, article.lab)
+      if (!verb.ok) mistakes.add(at, verb.what, verb.hint)
+    }
   }
   finish(end)
 }

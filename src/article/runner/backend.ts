@@ -2,7 +2,10 @@
  * What a backend is: something that builds the lab of an article and runs its commands. `sim`, `netns` and `qemu`
  * implement this, and one suite holds them to it.
  */
+import type { LabVerb } from '#lab/faults'
 import type { LabPlan } from '#lab/plan'
+
+export type { LabVerb } from '#lab/faults'
 
 export interface SessionOptions {
   /** The seed of all chance. */
@@ -27,14 +30,6 @@ export interface CommandResult {
   /** Whether the command met its limit and was stopped. */
   timedOut: boolean
 }
-
-/** A `lab#` verb, parsed by #lab/faults from `unplug web1:eth0` and the like. */
-export type LabVerb =
-  | { verb: 'unplug' | 'plug'; host: string; interface: string }
-  | { verb: 'poweroff' | 'poweron'; host: string }
-  | { verb: 'loss'; network: string; loss: number }
-  | { verb: 'delay'; network: string; delayNs: number }
-  | { verb: 'rate'; network: string; rateBps: number }
 
 export interface CapturedFrame {
   /** Virtual seconds since the session began, as [whole seconds, nanoseconds]. */
@@ -73,11 +68,30 @@ export interface LabSession {
   close(): Promise<void>
 }
 
+/** One step of a script: what the blocks of an article come to. */
+export type ScriptStep =
+  | { kind: 'command'; host: string; command: string; limitS: number }
+  | { kind: 'verb'; verb: LabVerb }
+  | { kind: 'file'; host: string; path: string; content: string }
+
+export interface ScriptResult {
+  kernel: string
+  /** One for each step, in order; a file's has no output. */
+  results: CommandResult[]
+  captures: InterfaceCapture[]
+}
+
 export interface Backend {
   readonly name: 'sim' | 'netns' | 'qemu'
   /** Undefined if it can run here, else one line that says why not. */
   unavailable(): Promise<string | undefined>
   open(plan: LabPlan, options: SessionOptions): Promise<LabSession>
+  /** Runs a whole script at once, where that is what repeats to the byte; the runner uses it if it is there. */
+  script?(
+    plan: LabPlan,
+    steps: ScriptStep[],
+    options: SessionOptions & { onResult?: (index: number, result: CommandResult) => void },
+  ): Promise<ScriptResult>
   /** Ends what is shared between sessions (a booted kernel). */
   close(): Promise<void>
 }

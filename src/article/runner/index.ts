@@ -1,2 +1,21 @@
-/** Runs articles on a backend, compares what their commands print with what they say, and updates them. */
+/**
+ * Runs articles on a backend, compares what their commands print with what they say, and accepts what they printed.
+ *
+ *     const run = await runArticle(createSimBackend(), article, { seed: 7 })
+ *     if (!passed(run)) await writeFile(article.file, updateArticle(article, acceptedLines(run)))
+ */
 export * from './backend.ts'
+export { type Comparison, compareOutput, lineMatches, outputLines } from './match.ts'
+export {
+  type ArticleRun,
+  acceptedLines,
+  type CommandRun,
+  commandPassed,
+  passed,
+  type RunOptions,
+  runArticle,
+  skips,
+  stepsOf,
+  type Transcript,
+  transcriptOf,
+} from './run.ts'

@@ -1,0 +1,111 @@
+/** The lab's own console: what `lab# unplug web1:eth0` and its like mean. */
+import { closest, formatDuration, parseDuration, parsePercent, parseRate } from '#base/text'
+import type { LabPlan } from '#lab/plan'
+
+/** A `lab#` line, parsed. */
+export type LabVerb =
+  | { verb: 'unplug' | 'plug'; host: string; interface: string }
+  | { verb: 'poweroff' | 'poweron'; host: string }
+  | { verb: 'loss'; network: string; loss: number }
+  | { verb: 'delay'; network: string; delayNs: number }
+  | { verb: 'rate'; network: string; rateBps: number }
+
+export const LAB_HELP = `unplug HOST:INTERFACE      pull a cable
+plug HOST:INTERFACE        put it back
+poweroff HOST              cut a host's power; its disk stays
+poweron HOST               boot it again
+loss NETWORK PERCENT       lose some of the frames that leave the switch
+delay NETWORK DURATION     hold them back, one way
+rate NETWORK RATE          at most so many bits a second; \`unlimited\` ends it`
+
+export type ParsedVerb = { ok: true; verb: LabVerb } | { ok: false; what: string; hint: string }
+
+/** Parses a line typed at `lab#`. */
+export function parseVerb(line: string, plan: LabPlan): ParsedVerb {
+  const words = line.trim().split(/\s+/)
+  const [name = '', target = '', value = ''] = words
+  const fail = (what: string, hint: string): ParsedVerb => ({ ok: false, what, hint })
+  const arity: Record<string, number> = { unplug: 2, plug: 2, poweroff: 2, poweron: 2, loss: 3, delay: 3, rate: 3 }
+  if (!Object.hasOwn(arity, name)) {
+    const like = closest(name, Object.keys(arity))
+    return fail(
+      `the lab has no \`${name}\``,
+      like ? `did you mean \`${like}\`?` : `there is ${Object.keys(arity).join(', ')}`,
+    )
+  }
+  if (words.length !== arity[name]) {
+    return fail(
+      `\`${name}\` takes ${arity[name]! - 1} words`,
+      `write \`${
+        LAB_HELP.split('\n')
+          .find((help) => help.startsWith(name))!
+          .split(/ {2,}/)[0]
+      }\``,
+    )
+  }
+  if (name === 'loss' || name === 'delay' || name === 'rate') {
+    const names = plan.networks.map((network) => network.name)
+    if (!names.includes(target)) {
+      const like = closest(target, names)
+      return fail(
+        `there is no network \`${target}\``,
+        like ? `did you mean \`${like}\`?` : `there is ${names.join(', ')}`,
+      )
+    }
+    if (name === 'loss') {
+      const loss = parsePercent(value)
+      return loss === undefined
+        ? fail(`\`${value}\` is no loss`, 'write it as 5%')
+        : { ok: true, verb: { verb: 'loss', network: target, loss } }
+    }
+    if (name === 'delay') {
+      const delayNs = parseDuration(value)
+      return delayNs === undefined
+        ? fail(`\`${value}\` is no delay`, 'write it as 20ms')
+        : { ok: true, verb: { verb: 'delay', network: target, delayNs } }
+    }
+    const rateBps = value === 'unlimited' ? Number.POSITIVE_INFINITY : parseRate(value)
+    return rateBps === undefined
+      ? fail(`\`${value}\` is no rate`, 'write it as 100mbit')
+      : { ok: true, verb: { verb: 'rate', network: target, rateBps } }
+  }
+  const [hostName = '', iface = ''] = target.split(':', 2)
+  const host = plan.hosts.find((candidate) => candidate.name === hostName)
+  if (!host) {
+    const like = closest(
+      hostName,
+      plan.hosts.map((candidate) => candidate.name),
+    )
+    return fail(`there is no host \`${hostName}\``, like ? `did you mean \`${like}\`?` : 'look at `hosts:`')
+  }
+  if (name === 'poweroff' || name === 'poweron') {
+    return target === hostName
+      ? { ok: true, verb: { verb: name, host: hostName } }
+      : fail(`\`${target}\` is no host`, `write \`${hostName}\``)
+  }
+  if (!host.interfaces.some((candidate) => candidate.name === iface)) {
+    return fail(
+      `\`${hostName}\` has no interface \`${iface}\` on a network`,
+      `write \`${hostName}:${host.interfaces[0]?.name ?? 'eth0'}\``,
+    )
+  }
+  return { ok: true, verb: { verb: name as 'plug' | 'unplug', host: hostName, interface: iface } }
+}
+
+/** A verb as it would be typed. */
+export function formatVerb(verb: LabVerb): string {
+  switch (verb.verb) {
+    case 'plug':
+    case 'unplug':
+      return `${verb.verb} ${verb.host}:${verb.interface}`
+    case 'poweroff':
+    case 'poweron':
+      return `${verb.verb} ${verb.host}`
+    case 'loss':
+      return `loss ${verb.network} ${Number((verb.loss * 100).toPrecision(12))}%`
+    case 'delay':
+      return `delay ${verb.network} ${formatDuration(verb.delayNs)}`
+    case 'rate':
+      return `rate ${verb.network} ${verb.rateBps === Number.POSITIVE_INFINITY ? 'unlimited' : `${verb.rateBps}bit`}`
+  }
+}
