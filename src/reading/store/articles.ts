@@ -1,7 +1,8 @@
 /** Keeps the list in step with a folder of articles: at each start, and reading only the files that changed. */
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { foldKeyword, parseArticleFileName, tidyKeyword } from '#reading/library'
 import type { Database } from './database.ts'
@@ -92,7 +93,7 @@ async function writeArticle(tx: Database, source: Source, nowMs: number, report:
   await tx.execute(sql`delete from entry_keywords where entry_id = ${id}`)
   const written = new Set<string>()
   for (const [place, file] of source.files.entries()) {
-    const front = readFrontMatter(file.text, file.path)
+    const front = readFrontMatter(file.text, file.path, beside(file.path))
     report.errors.push(...front.errors)
     const lang = file.lang ?? front.lang
     if (written.has(lang)) {
@@ -108,5 +109,17 @@ async function writeArticle(tx: Database, source: Source, nowMs: number, report:
       .map((name, at) => ({ key: source.name, folded: foldKeyword(name), name, place: at }))
       .filter((word) => word.folded !== '')
     if (words.length > 0) await writeKeywords(tx, 'article', lang, words)
+  }
+}
+
+/** Reads a lab file that articles share: one that lies beside them, whatever path an article asks for. */
+export function beside(path: string): (name: string) => string | undefined {
+  return (name) => {
+    if (name !== basename(name) || name.startsWith('.')) return undefined
+    try {
+      return readFileSync(join(dirname(path), name), 'utf8')
+    } catch {
+      return undefined
+    }
   }
 }

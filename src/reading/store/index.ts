@@ -13,7 +13,7 @@ import { type ImportReport, importNetscape } from './import.ts'
 import { listEntries, listFacets } from './list.ts'
 import { migrate } from './migrate.ts'
 
-export { ARTICLE_BYTES_MAX, type SyncReport } from './articles.ts'
+export { ARTICLE_BYTES_MAX, beside, type SyncReport } from './articles.ts'
 export { DatabaseBusy, type DatabaseOptions } from './database.ts'
 export type { ImportReport, Refused } from './import.ts'
 
