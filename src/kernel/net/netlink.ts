@@ -27,6 +27,17 @@ export interface LinkStats {
   collisions: number
   rxOverrun: number
   txCarrier: number
+  rxMissed?: number
+  rxLength?: number
+  rxCrc?: number
+  rxFrame?: number
+  rxFifo?: number
+  rxNohandler?: number
+  rxOtherhostDropped?: number
+  txAborted?: number
+  txFifo?: number
+  txWindow?: number
+  txHeartbeat?: number
 }
 
 export interface LinkMessage {
@@ -41,7 +52,8 @@ export interface LinkMessage {
   qdisc: string
   /** 'UP', 'DOWN', 'UNKNOWN', 'LOWERLAYERDOWN' ... */
   operstate: string
-  group: string
+  /** IFLA_GROUP: a number, or the name that /etc/iproute2/group gives it. */
+  group: string | number
   txqlen: number
   /** 'ether' or 'loopback' (ARPHRD_*). */
   linkType: string
@@ -49,6 +61,23 @@ export interface LinkMessage {
   broadcast: number
   promiscuity: number
   carrierChanges: number
+  allmulti?: number
+  /** IFLA_LINKMODE: 'DEFAULT' (if absent) or 'DORMANT'. */
+  linkMode?: string
+  alias?: string
+  /** IFLA_PERM_ADDRESS, if the device has one. */
+  permanentAddress?: number
+  /** IFLA_AF_SPEC's IFLA_INET6_ADDR_GEN_MODE, where IPv6 is there: 'eui64', 'none' ... */
+  addrGenMode?: string
+  numTxQueues?: number
+  numRxQueues?: number
+  gsoMaxSize?: number
+  gsoMaxSegs?: number
+  tsoMaxSize?: number
+  tsoMaxSegs?: number
+  groMaxSize?: number
+  parentBus?: string
+  parentDevice?: string
   /** IFLA_LINKINFO: kind and its data, for other kinds of devices. */
   kind?: string
   data?: Record<string, unknown>
@@ -74,6 +103,12 @@ export type LinkRequest =
       txqlen?: number
       newName?: string
       master?: number
+      alias?: string
+      group?: number
+      linkMode?: string
+      carrier?: boolean
+      /** IFLA_ADDRESS and IFLA_BROADCAST as given, if they aren't six bytes long. */
+      addressBytes?: number[]
     }
   | ({
       type: 'RTM_NEWLINK'
@@ -82,6 +117,12 @@ export type LinkRequest =
       data?: Record<string, unknown>
       address?: number
       mtu?: number
+      broadcast?: number
+      txqlen?: number
+      link?: number
+      master?: number
+      flags?: number
+      change?: number
     } & NewFlags)
   | { type: 'RTM_DELLINK'; ifindex?: number; name?: string }
 
@@ -123,7 +164,16 @@ export type AddressRequest =
       preferredS?: number
       metric?: number
     } & NewFlags)
-  | { type: 'RTM_DELADDR'; family: 'AF_INET'; ifindex: number; local: number; prefix?: number; label?: string }
+  | {
+      type: 'RTM_DELADDR'
+      family: 'AF_INET'
+      ifindex: number
+      local: number
+      /** IFA_ADDRESS: with it the prefix has to fit too; without it the first with this local address goes. */
+      address?: number
+      prefix?: number
+      label?: string
+    }
 
 export interface NextHop {
   ifindex: number
@@ -163,12 +213,14 @@ export interface RouteMessage {
   nextHops: NextHop[]
   /** RTAX_*: mtu, advmss, window, rtt, initcwnd ... */
   metrics?: Record<string, number>
+  /** Of those, the locked ones (RTAX_LOCK). */
+  lockedMetrics?: string[]
   /** For an answer to `ip route get`: what was asked, the device in, the uid, and cache details. */
   src?: number
   iif?: number
   mark?: number
   uid?: number
-  cache?: { expiresS?: number; flags: string[] }
+  cache?: { expiresS?: number; flags: string[]; error?: number }
 }
 
 export type RouteRequest =
@@ -183,6 +235,10 @@ export type RouteRequest =
       mark?: number
       tos?: number
       fibMatch?: boolean
+      uid?: number
+      ipProtocol?: number
+      sourcePort?: number
+      destinationPort?: number
     }
   | ({ type: 'RTM_NEWROUTE' } & RouteFields & NewFlags)
   | ({ type: 'RTM_DELROUTE' } & RouteFields)
@@ -199,7 +255,9 @@ export interface RouteFields {
   metric?: number
   prefSrc?: number
   nextHops?: { ifindex?: number; gateway?: number; weight?: number; flags?: number }[]
+  /** In the kernel's units: rtt in eighths, rttvar in quarters of a millisecond. */
   metrics?: Record<string, number>
+  lockedMetrics?: string[]
 }
 
 /** NUD_*: several names may be joined in a request for `ip neigh show nud`; a message has one. */
@@ -241,6 +299,8 @@ export type NeighbourRequest =
       ifindex: number
       dst: number
       lladdr?: number
+      /** NDA_LLADDR as given, if it isn't six bytes long. */
+      lladdrBytes?: number[]
       state: NeighbourState
       flags?: number
       protocol?: number
@@ -271,6 +331,8 @@ export interface RuleFields {
   sourcePorts?: [number, number]
   destinationPorts?: [number, number]
   uidRange?: [number, number]
+  /** FRA_PROTOCOL: who made it; a request may leave it out. */
+  protocol?: number
 }
 
 export interface RuleMessage extends RuleFields {
