@@ -6,6 +6,10 @@
  *     emitFrame(packet) // Exact bytes again: lengths and checksums made anew.
  */
 export * from './address.ts'
+export { dissect, type Field, type Layer } from './dissect.ts'
 export * from './frame.ts'
+export * from './icmp.ts'
+export * from './ip-options.ts'
 export * from './packet.ts'
 export * from './parse.ts'
+export * from './tcp.ts'

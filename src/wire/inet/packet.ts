@@ -99,6 +99,8 @@ export class Packet {
   priority = 0
   /** Rooms hang what they need on it here (conntrack entry, IPVS property); dropped by `clone`. */
   extra: unknown = undefined
+  /** The route that the kernel gave it (skb_dst): what loops back by lo keeps it. Dropped by `clone`. */
+  route: unknown = undefined
 
   /** A copy that shares the payload's buffer (payloads are never written in place). */
   clone(): Packet {

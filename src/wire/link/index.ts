@@ -3,5 +3,6 @@
  *
  *     formatMac(parseMac('02:00:00:00:01:00')!) === '02:00:00:00:01:00'
  */
+export * from './arp.ts'
 export * from './ethernet.ts'
 export * from './mac.ts'
