@@ -5,6 +5,8 @@
  *     if (!passed(run)) await writeFile(article.file, updateArticle(article, acceptedLines(run)))
  */
 export * from './backend.ts'
+export { canonicalFrame, Names } from './canonical.ts'
+export { compareRuns, formatTotals, type LineDifference, type PacketDifference, type RunComparison } from './compare.ts'
 export { type Comparison, compareOutput, lineMatches, outputLines } from './match.ts'
 export {
   type ArticleRun,

@@ -1,0 +1,179 @@
+/**
+ * Frames and lines without what may differ between two real runs: ports that nobody chose, ICMP identifiers, TCP initial
+ * sequence numbers and timestamps, IP identification, MAC addresses that nobody chose, process ids, measured times. What
+ * has an identity is named by order of appearance, so that a mix-up still shows; the rest is masked. All else counts,
+ * checksums included: a checksum over masked fields counts as right or wrong.
+ */
+import { foldSum, formatHex, sumWords, viewOf } from '#base/bytes'
+import {
+  ETH_P_8021Q,
+  ETH_P_ARP,
+  ETH_P_IP,
+  IP_MF,
+  IP_OFFSET,
+  IPPROTO_ICMP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  isIcmpError,
+} from '#wire/inet'
+import { formatMac, isGroupMac, readMac } from '#wire/link'
+
+/** Linux's ip_local_port_range. Linux 6.1 net/ipv4/af_inet.c: inet_init_net(). */
+const EPHEMERAL = [32768, 60999] as const
+/** ping puts a struct timeval at the begin of its data. iputils ping/ping.c. */
+const TIMEVAL = 16
+const TCP_OPTION_TIMESTAMPS = 8
+
+/** Gives volatile values names, by order of appearance within one run. */
+export class Names {
+  readonly #chosen: (word: string) => boolean
+  readonly #names = new Map<string, string>()
+  readonly #counts = new Map<string, number>()
+  readonly #firstSequence = new Map<string, number>()
+
+  /** @param chosen whether the lab or the article wrote this word: a port, a MAC address */
+  constructor(chosen: (word: string) => boolean) {
+    this.#chosen = chosen
+  }
+
+  name(kind: string, value: string | number): string {
+    const key = `${kind} ${value}`
+    let name = this.#names.get(key)
+    if (!name) {
+      const count = (this.#counts.get(kind) ?? 0) + 1
+      this.#counts.set(kind, count)
+      name = `<${kind} ${count}>`
+      this.#names.set(key, name)
+    }
+    return name
+  }
+
+  port(port: number): string {
+    const ephemeral = port >= EPHEMERAL[0] && port <= EPHEMERAL[1]
+    return ephemeral && !this.#chosen(String(port)) ? this.name('port', port) : String(port)
+  }
+
+  mac(mac: number): string {
+    const text = formatMac(mac)
+    return mac === 0 || isGroupMac(mac) || this.#chosen(text) ? text : this.name('mac', text)
+  }
+
+  /** A sequence number counted from the first that this direction of this flow had. */
+  sequence(flow: string, value: number): string {
+    const first = this.#firstSequence.get(flow) ?? value
+    this.#firstSequence.set(flow, first)
+    return `+${(value - first) >>> 0}`
+  }
+}
+
+/** A frame as text, without what may differ; two frames are equal if their texts are. */
+export function canonicalFrame(bytes: Uint8Array, names: Names): string {
+  if (bytes.length < 14) return `short ${formatHex(bytes)}`
+  const view = viewOf(bytes)
+  let type = view.getUint16(12)
+  let at = 14
+  let text = `${names.mac(readMac(bytes, 6))} > ${names.mac(readMac(bytes, 0))}`
+  if (type === ETH_P_8021Q && bytes.length >= 18) {
+    text += ` vlan ${view.getUint16(14)}`
+    type = view.getUint16(16)
+    at = 18
+  }
+  text += ` type ${type.toString(16)} `
+  if (type === ETH_P_ARP && bytes.length >= at + 28) {
+    const hex = (from: number, to: number) => formatHex(bytes.subarray(at + from, at + to))
+    const sender = names.mac(readMac(bytes, at + 8))
+    const target = names.mac(readMac(bytes, at + 18))
+    return `${text}${hex(0, 8)} ${sender} ${hex(14, 18)} ${target} ${hex(24, bytes.length - at)}`
+  }
+  if (type === ETH_P_IP) return text + canonicalIp(bytes, at, bytes.length, names, false)
+  return text + formatHex(bytes.subarray(at))
+}
+
+/** @param quoted an ICMP error's copy, which may be cut short: its checksum can't always be computed */
+function canonicalIp(bytes: Uint8Array, at: number, end: number, names: Names, quoted: boolean): string {
+  const headerLength = (bytes[at]! & 15) * 4
+  if (end - at < 20 || bytes[at]! >> 4 !== 4 || headerLength < 20 || at + headerLength > end) {
+    return formatHex(bytes.subarray(at, end))
+  }
+  const view = viewOf(bytes)
+  const header = bytes.slice(at, at + headerLength)
+  const good = foldSum(sumWords(bytes, at, headerLength)) === 0xffff
+  const fragment = view.getUint16(at + 6)
+  const isFragment = (fragment & (IP_MF | IP_OFFSET)) !== 0
+  const id = isFragment ? names.name('ip id', view.getUint16(at + 4)) : ''
+  header.fill(0, 4, 6)
+  header.fill(0, 10, 12)
+  const source = formatHex(header.subarray(12, 16))
+  const target = formatHex(header.subarray(16, 20))
+  const text = `ip ${formatHex(header)}${id} checksum ${good ? 'good' : 'bad'} `
+  const from = at + headerLength
+  const total = view.getUint16(at + 2)
+  const to = Math.min(end, at + total)
+  const whole = at + total <= end && !isFragment
+  const protocol = bytes[at + 9]!
+  const trailer = to < end ? ` trailer ${formatHex(bytes.subarray(to, end))}` : ''
+  if ((fragment & IP_OFFSET) !== 0) return text + formatHex(bytes.subarray(from, to)) + trailer
+  const sum = (): string => {
+    if (!whole) return quoted || isFragment ? '' : ' cut'
+    const length = to - from
+    const pseudo = protocol === IPPROTO_ICMP ? 0 : sumWords(bytes, at + 12, 8) + protocol + length
+    return foldSum(sumWords(bytes, from, length, pseudo)) === 0xffff ? ' good' : ' bad'
+  }
+  return text + canonicalTransport(bytes, from, to, protocol, `${source} ${target}`, names, sum) + trailer
+}
+
+function canonicalTransport(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  protocol: number,
+  pair: string,
+  names: Names,
+  sum: () => string,
+): string {
+  const view = viewOf(bytes)
+  const length = to - from
+  const hex = (a: number, b = to) => formatHex(bytes.subarray(Math.min(a, to), b))
+  if (protocol === IPPROTO_ICMP && length >= 8) {
+    const type = bytes[from]!
+    const head = `icmp ${type} ${bytes[from + 1]}${sum()} `
+    if (isIcmpError(type))
+      return `${head}${hex(from + 4, from + 8)} quotes ${canonicalIp(bytes, from + 8, to, names, true)}`
+    if (type !== 0 && type !== 8) return head + hex(from + 4)
+    const id = names.name('icmp id', view.getUint16(from + 4))
+    const data = length - 8
+    const masked = data >= TIMEVAL ? `<time>${hex(from + 8 + TIMEVAL)}` : hex(from + 8)
+    return `${head}${id} seq ${view.getUint16(from + 6)} ${data} ${masked}`
+  }
+  if (protocol === IPPROTO_UDP && length >= 8) {
+    const ports = `${names.port(view.getUint16(from))} > ${names.port(view.getUint16(from + 2))}`
+    const checksum = view.getUint16(from + 6) === 0 ? ' none' : sum()
+    return `udp ${ports} length ${view.getUint16(from + 4)}${checksum} ${hex(from + 8)}`
+  }
+  if (protocol === IPPROTO_TCP && length >= 8) {
+    const [source, target] = [view.getUint16(from), view.getUint16(from + 2)]
+    const [a, b] = pair.split(' ') as [string, string]
+    const sequence = names.sequence(`${a}:${source} ${b}:${target}`, view.getUint32(from + 4))
+    let text = `tcp ${names.port(source)} > ${names.port(target)} seq ${sequence}`
+    if (length < 20) return text
+    const flags = view.getUint16(from + 12) & 0xfff
+    if (flags & 0x10) text += ` ack ${names.sequence(`${b}:${target} ${a}:${source}`, view.getUint32(from + 8))}`
+    const headerLength = Math.min((bytes[from + 12]! >> 4) * 4, length)
+    const options = maskTimestamps(bytes.slice(from + 20, Math.max(from + 20, from + headerLength)))
+    const words = `flags ${flags.toString(16)} win ${view.getUint16(from + 14)} urg ${view.getUint16(from + 18)}`
+    return `${text} ${words}${sum()} options ${formatHex(options)} ${hex(from + Math.max(20, headerLength))}`
+  }
+  return hex(from)
+}
+
+function maskTimestamps(options: Uint8Array): Uint8Array {
+  for (let i = 0; i < options.length; ) {
+    const kind = options[i]!
+    if (kind === 0) break
+    const length = kind === 1 ? 1 : (options[i + 1] ?? 0)
+    if (length < 1 || (kind !== 1 && length < 2)) break
+    if (kind === TCP_OPTION_TIMESTAMPS) options.fill(0, i + 2, i + length)
+    i += length
+  }
+  return options
+}
