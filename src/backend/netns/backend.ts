@@ -1,0 +1,54 @@
+/** The backend `netns`: an article's hosts as namespaces of the Linux that one is on. */
+import { execFile } from 'node:child_process'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import type { Backend, LabSession } from '#article/runner'
+import { startAgent } from './agent.ts'
+import { openSession } from './session.ts'
+
+/** What a lab can't be built without, where a Debian has it. */
+const NEEDED: [program: string, paths: string[], debianPackage: string][] = [
+  ['perl', ['/usr/bin/perl'], 'perl-base'],
+  ['bash', ['/bin/bash'], 'bash'],
+  ['ip', ['/sbin/ip', '/usr/sbin/ip', '/bin/ip'], 'iproute2'],
+]
+
+/** Undefined if labs can be built here, else one line that says why not. */
+export async function netnsUnavailable(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return `netns: needs Linux, and this is ${process.platform}`
+  if (process.getuid?.() !== 0) return 'netns: needs root (network and mount namespaces, tap devices)'
+  for (const [program, paths, debianPackage] of NEEDED) {
+    if (!paths.some((path) => existsSync(path))) return `netns: needs ${program} (apt-get install ${debianPackage})`
+  }
+  await promisify(execFile)('modprobe', ['-a', 'overlay', 'tun']).catch(() => {}) // They may be built in.
+  if (!/\boverlay$/m.test(readFileSync('/proc/filesystems', 'utf8'))) return 'netns: the kernel has no overlayfs'
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
+  } catch {
+    return 'netns: no /dev/net/tun (modprobe tun)'
+  }
+  return undefined
+}
+
+/** Creates the backend. Each session is a process of its own, and all of a lab ends with it. */
+export function createNetnsBackend(): Backend {
+  const open = new Set<LabSession>()
+  return {
+    name: 'netns',
+    unavailable: netnsUnavailable,
+    async open(plan, options) {
+      const why = await netnsUnavailable()
+      if (why !== undefined) throw new Error(why)
+      const agent = startAgent()
+      const session = await openSession(agent, plan, options, async () => {
+        open.delete(session)
+        await agent.close()
+      })
+      open.add(session)
+      return session
+    },
+    async close() {
+      await Promise.all([...open].map((session) => session.close()))
+    },
+  }
+}
