@@ -1,0 +1,49 @@
+import { writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { runArticle } from '#article/runner'
+import { writePcapng } from '#wire/pcap'
+import { BACKENDS, openBackend, readArticle } from '../articles.ts'
+import { defineCommand, flag, integer, oneOf, text, UsageError } from '../command.ts'
+import { printError } from '../terminal.ts'
+
+export const exportCommand = defineCommand({
+  name: 'export',
+  help: `Usage: kaidoku export [OPTION]... ARTICLE
+Run an article and write all its captures as one pcapng file, an interface of it for each of the lab's.
+
+  -b, --backend=NAME  sim (the default), netns or qemu
+  -s, --seed=NUMBER   the seed of all chance (default 1)
+  -o, --out=FILE      the file (default ARTICLE's name with .pcapng; - for standard output)
+  -y, --yes           don't ask before real commands run as root
+  -h, --help          show this text`,
+  options: { backend: oneOf(...BACKENDS), seed: integer, out: text, yes: flag },
+  async main({ operands, options }) {
+    const [file] = operands
+    if (file === undefined || operands.length > 1) throw new UsageError('kaidoku export: name one article')
+    const article = await readArticle(file)
+    const backend = await openBackend(options.backend ?? 'sim', options.yes ?? false)
+    try {
+      const run = await runArticle(backend, article, { seed: options.seed ?? 1 })
+      const frames = run.captures.flatMap((capture, index) => capture.frames.map((frame) => ({ frame, index })))
+      frames.sort((a, b) => a.frame.s - b.frame.s || a.frame.ns - b.frame.ns)
+      const bytes = writePcapng(
+        run.captures.map((capture) => ({ name: `${capture.host}:${capture.interface}` })),
+        frames.map(({ frame, index }) => ({
+          interface: index,
+          seconds: run.start + frame.s,
+          nanoseconds: frame.ns,
+          bytes: frame.bytes,
+        })),
+      )
+      const out = options.out ?? `${basename(file, '.md')}.pcapng`
+      if (out === '-') process.stdout.write(bytes)
+      else {
+        await writeFile(out, bytes)
+        printError(`kaidoku: ${frames.length} frames of ${run.captures.length} interfaces in ${out}`)
+      }
+    } finally {
+      await backend.close()
+    }
+    return 0
+  },
+})

@@ -1,0 +1,46 @@
+/** JUnit's XML, as continuous integration reads it: an article is a suite, a command a test case. */
+import { type ArticleRun, type CommandRun, commandPassed } from '#article/runner'
+
+export interface CheckedArticle {
+  file: string
+  /** One for each seed; undefined if the article couldn't be read. */
+  runs: ArticleRun[] | undefined
+}
+
+export function formatJunit(articles: CheckedArticle[]): string {
+  const suites = articles.flatMap(({ file, runs }) => (runs ? runs.map(suiteOf) : [unreadable(file)]))
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="kaidoku">\n${suites.join('')}</testsuites>\n`
+}
+
+function suiteOf(run: ArticleRun): string {
+  const failures = run.commands.filter((command) => !commandPassed(command)).length
+  const time = run.commands.reduce((sum, command) => sum + command.took, 0)
+  const name = escaped(`${run.article.file} (${run.backend}, seed ${run.seed})`)
+  const cases = run.commands.map((command) => caseOf(run, command)).join('')
+  return `  <testsuite name="${name}" tests="${run.commands.length}" failures="${failures}" errors="0" skipped="0" time="${time.toFixed(3)}">\n${cases}  </testsuite>\n`
+}
+
+function caseOf(run: ArticleRun, command: CommandRun): string {
+  const { source } = command
+  const name = escaped(`${source.host}${source.prompt} ${source.command}`)
+  const head = `    <testcase classname="${escaped(run.article.file)}" name="${name}" file="${escaped(source.at.file)}" line="${source.at.line}" time="${command.took.toFixed(3)}"`
+  if (commandPassed(command)) return `${head}/>\n`
+  const diff = command.comparison?.diff.map(({ sign, text }) => `${sign} ${text}`).join('\n') ?? ''
+  const message = command.timedOut ? 'met its limit' : 'printed something else'
+  return `${head}>\n      <failure message="${message}">${escaped(diff)}</failure>\n    </testcase>\n`
+}
+
+function unreadable(file: string): string {
+  const name = escaped(file)
+  return `  <testsuite name="${name}" tests="1" failures="0" errors="1" skipped="0">\n    <testcase classname="${name}" name="reads">\n      <error message="the article has mistakes"/>\n    </testcase>\n  </testsuite>\n`
+}
+
+function escaped(text: string): string {
+  return text
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd') // XML has no way to write them.
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll('\n', '&#10;')
+}

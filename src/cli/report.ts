@@ -1,0 +1,39 @@
+/** A run as people read it. */
+import { type ArticleRun, type CommandRun, commandPassed, passed } from '#article/runner'
+import { paint, print } from './terminal.ts'
+
+/** One command: a mark, its prompt, and what differed. */
+export function reportCommand(run: CommandRun, verbose: boolean): void {
+  const good = commandPassed(run)
+  const mark = good ? paint('green', '✓') : paint('red', '✗')
+  const prompt = `${run.source.host}${run.source.prompt}`
+  const [first = '', ...more] = run.source.command.split('\n')
+  print(`${mark} ${paint('bold', prompt)} ${first}`)
+  for (const line of more) print(`    > ${line}`)
+  if (good) {
+    if (verbose)
+      for (const line of run.output.replace(/\n$/, '').split('\n')) if (run.output !== '') print(`    ${line}`)
+    return
+  }
+  print(paint('dim', `  ${run.source.at.file}:${run.source.at.line}: - expected, + printed`))
+  for (const { sign, text } of run.comparison?.diff ?? []) {
+    const line = `  ${sign} ${text}`
+    print(sign === '-' ? paint('red', line) : sign === '+' ? paint('green', line) : line)
+  }
+  if (run.timedOut)
+    print(paint('red', `  stopped after ${run.block.limitS} s (limit=SECONDS in the block's info string allows more)`))
+}
+
+/** The closing line of one article. */
+export function reportArticle(run: ArticleRun): void {
+  const failed = run.commands.filter((command) => !commandPassed(command)).length
+  const ended = run.commands.at(-1)
+  const time = ended
+    ? `, ${(ended.at + ended.took).toFixed(1)} s of ${run.backend === 'netns' ? 'real' : 'virtual'} time`
+    : ''
+  const skipped = run.skipped > 0 ? `, ${run.skipped} skipped here` : ''
+  const total = `${run.commands.length - failed} of ${run.commands.length} commands as written${skipped}${time}`
+  print(
+    `${passed(run) ? paint('green', 'pass') : paint('red', 'FAIL')} ${run.article.file} on ${run.kernel || run.backend}: ${total}`,
+  )
+}
