@@ -1,3 +1,16 @@
-/** Network devices, neighbours, routes, sockets: the kernel's net/core and net/ipv4. */
+/**
+ * Network devices, neighbours, routes, sockets: the kernel's net/core and net/ipv4.
+ *
+ *     const eth0 = createEthernet(host, 'eth0', 0x020000000100)
+ *     eth0.attach(cable.a)
+ *     setDeviceUp(eth0, true)
+ *     insertAddress(makeAddress(eth0, { local: parseIpv4('10.0.0.1')!, prefix: 24 }))
+ */
+export * from './addresses.ts'
 export * from './cable.ts'
+export * from './device.ts'
+export * from './device-events.ts'
+export * from './devices.ts'
+export * from './inetdev.ts'
+export * from './neighbour.ts'
 export * from './netlink.ts'

@@ -1,0 +1,129 @@
+/**
+ * A host's network: its devices, its taps, and what the parts of the kernel's network share.
+ *
+ *     const device = createEthernet(host, 'eth0', 0x020000000100)
+ *     device.attach(cable.a)
+ *     setDeviceUp(device, true)
+ */
+import { defineState, type Host, type KernelImage } from '#kernel/core'
+import type { Packet } from '#wire/inet'
+import { arpProtocol, arpReceive } from './arp.ts'
+import { ETHERNET, LOOPBACK, type Looks, NetDevice } from './device.ts'
+import { CONF_ALL, CONF_DEFAULT, type InetConf } from './inetdev.ts'
+import { NeighbourTable } from './neighbour.ts'
+
+/** A packet socket, as devices see it. */
+export interface Tap {
+  /** Undefined: all devices. */
+  readonly device: NetDevice | undefined
+  /** An EtherType, or ETH_P_ALL, which sees what goes out as well. */
+  readonly protocol: number
+  /** The packet goes on its way afterwards: clone it, or take its bytes at once. packetType says where it was going. */
+  receive(packet: Packet, device: NetDevice): void
+}
+
+/** Who receives what, on all hosts of an image. */
+export interface PacketTypes {
+  ip(packet: Packet, device: NetDevice): void
+  arp(packet: Packet, device: NetDevice): void
+  /** A packet's next hop doesn't answer. Linux 6.1 net/ipv4/route.c: ipv4_link_failure(). */
+  linkFailure(packet: Packet, device: NetDevice): void
+}
+
+/** An image's; the part of the kernel that knows IPv4 puts its functions in when it is installed. */
+export function packetTypes(image: KernelImage): PacketTypes {
+  return image.slot<PacketTypes>('kernel/net packet types', () => ({
+    ip: () => {},
+    arp: arpReceive,
+    linkFailure: () => {},
+  }))
+}
+
+export class NetState {
+  readonly host: Host
+  /** In order of ifindex. */
+  devices: NetDevice[] = []
+  readonly byName = new Map<string, NetDevice>()
+  nextIfindex = 1
+  taps: Tap[] = []
+  confAll: InetConf = CONF_ALL
+  /** What a new device begins with. */
+  confDefault: InetConf = CONF_DEFAULT
+  readonly neighbours: NeighbourTable
+  /**
+   * Bumped by whatever may change how a packet is routed: addresses, devices, settings; routes and rules by their owners.
+   * Linux: rt_genid_ipv4.
+   */
+  generation = 0
+  readonly packetTypes: PacketTypes
+  #backlog: { device: NetDevice; packet: Packet }[] = []
+  #draining = false
+
+  constructor(host: Host) {
+    this.host = host
+    this.packetTypes = packetTypes(host.image)
+    this.neighbours = new NeighbourTable(this, arpProtocol)
+  }
+
+  /** netif_rx(): received when what is being sent has been sent; in order. */
+  backlogReceive(device: NetDevice, packet: Packet): void {
+    this.#backlog.push({ device, packet })
+    if (this.#draining) return
+    this.#draining = true
+    try {
+      for (let i = 0; i < this.#backlog.length; i++) {
+        const next = this.#backlog[i]!
+        next.device.deliver(next.packet)
+      }
+    } finally {
+      this.#backlog = []
+      this.#draining = false
+    }
+  }
+}
+
+/** A host's network; it has a loopback device from the first look on. */
+export const netState = defineState((host) => {
+  const net = new NetState(host)
+  registerDevice(net, 'lo', LOOPBACK, 0)
+  return net
+})
+
+function registerDevice(net: NetState, name: string, looks: Looks, address: number): NetDevice {
+  const device = new NetDevice(net, net.nextIfindex++, name, looks, address)
+  net.devices.push(device)
+  net.byName.set(name, device)
+  if (looks.linkType === 'loopback') {
+    device.carrier = true
+    device.active = true
+  }
+  net.generation++
+  return device
+}
+
+/** Adds a device, down and without a cable. */
+export function addDevice(host: Host, name: string, looks: Looks, address: number): NetDevice {
+  return registerDevice(netState.of(host), name, looks, address)
+}
+
+/** Adds a plain Ethernet card. */
+export function createEthernet(host: Host, name: string, address: number): NetDevice {
+  return addDevice(host, name, ETHERNET, address)
+}
+
+export function deviceByName(host: Host, name: string): NetDevice | undefined {
+  return netState.of(host).byName.get(name)
+}
+
+export function deviceByIndex(host: Host, ifindex: number): NetDevice | undefined {
+  const devices = netState.of(host).devices
+  // Indexes are given in order and seldom given back: it is nearly always where its number says.
+  const guess = devices[ifindex - 1]
+  if (guess !== undefined && guess.ifindex === ifindex) return guess
+  return devices.find((device) => device.ifindex === ifindex)
+}
+
+/** All devices, in order of ifindex. */
+export function devices(host: Host): readonly NetDevice[] {
+  return netState.of(host).devices
+}

@@ -1,0 +1,79 @@
+/**
+ * What happens when a carrier comes or goes: the operational state follows, packets may pass or not, and the protocols are
+ * told. An event that isn't urgent waits until a second after the one before it.
+ *
+ * Linux 6.1 net/core/link_watch.c: linkwatch_fire_event(), linkwatch_run_queue(), rfc2863_policy().
+ */
+import { defineState, type Host } from '#kernel/core'
+import type { NetDevice } from './device.ts'
+import { carrierNotify } from './device-events.ts'
+import { HZ, jiffiesOf, wheelNs } from './jiffies.ts'
+
+class LinkWatch {
+  readonly #host: Host
+  #pending: NetDevice[] = []
+  /** Jiffies before which nothing runs that isn't urgent. */
+  #nextEvent = 0
+  #slot = -1
+
+  constructor(host: Host) {
+    this.#host = host
+  }
+
+  event(device: NetDevice): void {
+    if (this.#host.sim.nowNs === this.#host.bootedNs) {
+      follow(device) // While the lab is being built, nobody has counted seconds yet.
+      return
+    }
+    if (!this.#pending.includes(device)) this.#pending.push(device)
+    if (urgent(device)) {
+      this.#run(this.#nextEvent > jiffiesOf(this.#host))
+      return
+    }
+    const now = jiffiesOf(this.#host)
+    const delay = this.#nextEvent - now
+    if (delay <= 0 || delay > HZ) this.#run(false)
+    else this.#arm(now + delay)
+  }
+
+  #arm(expires: number): void {
+    const { sim } = this.#host
+    if (this.#slot < 0) this.#slot = sim.slot('link_watch', this)
+    if (sim.due(this.#slot) === Number.POSITIVE_INFINITY) sim.arm(this.#slot, wheelNs(this.#host, expires))
+  }
+
+  fire(): void {
+    this.#run(false)
+  }
+
+  #run(urgentOnly: boolean): void {
+    const now = jiffiesOf(this.#host)
+    if (!urgentOnly) this.#nextEvent = now + HZ
+    const work = this.#pending
+    this.#pending = []
+    for (const device of work) {
+      if (urgentOnly && !urgent(device)) this.#pending.push(device)
+      else follow(device)
+    }
+    if (this.#pending.length > 0) this.#arm(Math.max(this.#nextEvent, now + 1))
+  }
+}
+
+/** Is it up now while nothing can be sent? Such an event doesn't wait. Linux: linkwatch_urgent_event(). */
+function urgent(device: NetDevice): boolean {
+  return device.up && device.carrier && !device.active
+}
+
+function follow(device: NetDevice): void {
+  device.operstate = device.carrier ? 'UP' : 'DOWN'
+  if (!device.up) return
+  device.active = device.carrier
+  carrierNotify(device)
+}
+
+const linkWatch = defineState((host) => new LinkWatch(host))
+
+/** The driver has said that the carrier came or went. */
+export function carrierEvent(device: NetDevice): void {
+  linkWatch.of(device.host).event(device)
+}
