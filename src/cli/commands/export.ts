@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { runArticle } from '#article/runner'
-import { writePcapng } from '#wire/pcap'
 import { BACKENDS, openBackend, readArticle } from '../articles.ts'
 import { defineCommand, flag, integer, oneOf, text, UsageError } from '../command.ts'
+import { pcapngOf } from '../out.ts'
 import { printError } from '../terminal.ts'
 
 export const exportCommand = defineCommand({
@@ -24,22 +24,13 @@ Run an article and write all its captures as one pcapng file, an interface of it
     const backend = await openBackend(options.backend ?? 'sim', options.yes ?? false)
     try {
       const run = await runArticle(backend, article, { seed: options.seed ?? 1 })
-      const frames = run.captures.flatMap((capture, index) => capture.frames.map((frame) => ({ frame, index })))
-      frames.sort((a, b) => a.frame.s - b.frame.s || a.frame.ns - b.frame.ns)
-      const bytes = writePcapng(
-        run.captures.map((capture) => ({ name: `${capture.host}:${capture.interface}` })),
-        frames.map(({ frame, index }) => ({
-          interface: index,
-          seconds: run.start + frame.s,
-          nanoseconds: frame.ns,
-          bytes: frame.bytes,
-        })),
-      )
+      const bytes = pcapngOf(run)
+      const frames = run.captures.reduce((sum, capture) => sum + capture.frames.length, 0)
       const out = options.out ?? `${basename(file, '.md')}.pcapng`
       if (out === '-') process.stdout.write(bytes)
       else {
         await writeFile(out, bytes)
-        printError(`kaidoku: ${frames.length} frames of ${run.captures.length} interfaces in ${out}`)
+        printError(`kaidoku: ${frames} frames of ${run.captures.length} interfaces in ${out}`)
       }
     } finally {
       await backend.close()
