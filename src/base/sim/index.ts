@@ -6,6 +6,7 @@
  *     timer.armAfter(1 * SECOND)
  *     sim.run(10 * SECOND)
  */
+export { drive } from './drive.ts'
 export { RandomStream } from './random.ts'
 export { type Budgets, type Scheduled, Simulator, type Target, TIME_MAX_NS } from './simulator.ts'
 export { createTimer, Timer } from './timer.ts'

@@ -53,6 +53,7 @@ export class Simulator {
   #stale = 0
   #stopped = false
   readonly #streams = new Map<string, RandomStream>()
+  #holds: Hold[] = []
 
   constructor(seed = 1) {
     this.seed = seed
@@ -149,16 +150,40 @@ export class Simulator {
     return this.#size === 0 ? Number.POSITIVE_INFINITY : this.#times[0]!
   }
 
+  /**
+   * Holds the clock until a promise is settled, then calls `resume`: for a library that computes asynchronously. `run`
+   * returns after the event that is running, and whoever called it (`drive`) awaits.
+   */
+  hold(promise: Promise<unknown>, resume: () => void): void {
+    this.#holds.push({ promise, resume })
+    this.stop()
+  }
+
+  /** Whether something holds the clock. */
+  get held(): boolean {
+    return this.#holds.length > 0
+  }
+
+  /** Awaits all that holds the clock, in the order in which it was held. */
+  async settle(): Promise<void> {
+    while (this.#holds.length > 0) {
+      const { promise, resume } = this.#holds.shift()!
+      await promise.then(nothing, nothing)
+      resume()
+    }
+  }
+
   /** Ends `run` after the event that is running. */
   stop(): void {
     this.#stopped = true
   }
 
   /**
-   * Runs events up to and including untilNs, then sets the clock to it (if finite). Returns early when `stop` is called.
-   * Throws BudgetExceeded.
+   * Runs events up to and including untilNs, then sets the clock to it (if finite). Returns early when `stop` is called,
+   * and after the event that makes `done` true. Throws BudgetExceeded.
    */
-  run(untilNs = Number.POSITIVE_INFINITY): void {
+  run(untilNs = Number.POSITIVE_INFINITY, done?: () => boolean): void {
+    assert(this.#holds.length === 0, 'the clock is held by a promise: await settle(), or use drive()')
     this.#stopped = false
     const limit = Math.min(untilNs, this.budgets.untilNs ?? Number.POSITIVE_INFINITY)
     let left = (this.budgets.events ?? Number.POSITIVE_INFINITY) - this.events
@@ -197,7 +222,7 @@ export class Simulator {
       }
       if (check && (this.events & 0x3fff) === 0) check()
       this.#targets[slot]!.fire()
-      if (this.#stopped) return
+      if (this.#stopped || done?.()) return
     }
     if (this.budgets.untilNs !== undefined && untilNs > this.budgets.untilNs && this.#size > 0) {
       throw new BudgetExceeded('virtual time', `the run used its ${this.budgets.untilNs / 1e9} s of virtual time`)
@@ -333,6 +358,13 @@ export class Simulator {
     }
   }
 }
+
+interface Hold {
+  promise: Promise<unknown>
+  resume: () => void
+}
+
+function nothing(): void {}
 
 /** What `at` gives: something that may still be called off. */
 export interface Scheduled {

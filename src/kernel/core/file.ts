@@ -6,6 +6,7 @@ export const POLLIN = 0x001
 export const POLLOUT = 0x004
 export const POLLERR = 0x008
 export const POLLHUP = 0x010
+export const POLLNVAL = 0x020
 
 /**
  * One open file description, shared by the descriptors that `dup` or `fork` made. read and write never block: they
@@ -35,6 +36,9 @@ export interface OpenFile {
   readonly description: string
   /** Set if it is a socket. */
   readonly socket?: Socket
+  /** SO_RCVTIMEO and SO_SNDTIMEO; `Sys` keeps and obeys them. */
+  receiveTimeoutNs?: number
+  sendTimeoutNs?: number
 }
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'fifo' | 'char' | 'block' | 'socket'
@@ -90,6 +94,7 @@ export interface Socket {
   peerName(): SysResult<SockAddr>
   /** Names are the C ones: 'SO_BROADCAST', 'IP_TTL', 'SO_BINDTODEVICE' ... */
   setOption(level: string, name: string, value: unknown): SysResult<void>
+  /** SO_ERROR is given as an Errno, or undefined; reading it clears it. */
   getOption(level: string, name: string): SysResult<unknown>
 }
 
@@ -99,4 +104,6 @@ export interface MessageFlags {
   errorQueue?: boolean
   dontRoute?: boolean
   confirm?: boolean
+  /** MSG_NOSIGNAL. */
+  noSignal?: boolean
 }

@@ -17,6 +17,7 @@
 import type { Errno, SysResult } from './errno.ts'
 import type { OpenFile } from './file.ts'
 import type { Host } from './host.ts'
+import type { Node } from './node.ts'
 import type { Sys } from './sys.ts'
 import type { Body } from './wait.ts'
 
@@ -47,6 +48,7 @@ export interface PseudoDirectory {
 }
 
 export type PseudoNode =
+  | Node
   | { kind: 'file'; file: PseudoFile }
   | { kind: 'directory'; directory: PseudoDirectory }
   | { kind: 'symlink'; target: string }
@@ -90,6 +92,8 @@ export interface KernelImage {
   readonly release: string
   /** `linux-6.1`. */
   readonly profile: string
+  /** Installs a room, once; what it needs must have been installed before. */
+  install(room: Room): void
   program(program: Program): void
   /** Adds a file at a fixed path below /proc or /sys. */
   proc(path: string, file: PseudoFile): void

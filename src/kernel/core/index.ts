@@ -1,8 +1,28 @@
-/** Processes, files, system calls, sysctl, /proc; and the slots in which the other rooms of a kernel meet. */
+/**
+ * Processes, files, system calls, sysctl, /proc; and the slots in which the other rooms of a kernel meet.
+ *
+ *     const image = createImage({ release: '6.1.0-56-amd64', profile: 'linux-6.1' })
+ *     image.install(shell)
+ *     const sim = new Simulator(1)
+ *     const host = createHost({ sim, image, name: 'client', number: 1, startS: 1_767_225_600 })
+ *     const terminal = createTerminal(host, { onOutput: (bytes) => show(bytes) })
+ *     host.spawn({ argv: ['bash'], terminal, env: { PATH: '/usr/sbin:/usr/bin' } })
+ *     await drive(sim, 10 * SECOND)
+ */
+export { drive } from '#base/sim'
+export { type CaptureOptions, createCapture } from './capture.ts'
 export * from './errno.ts'
 export * from './file.ts'
 export * from './host.ts'
 export * from './image.ts'
+export { createHost, createTerminal, type HostOptions, type KernelHost } from './kernel.ts'
+export { createImage, type Image, type ImageOptions } from './kernel-image.ts'
+export { EXEC_NS, FORK_NS, type SpawnOptions, SYSCALL_NS } from './machine.ts'
+export { Node } from './node.ts'
+export { Process, Session } from './process.ts'
 export * from './signal.ts'
+export { type DefaultAction, defaultAction, signalByNumber } from './signal-defaults.ts'
 export * from './sys.ts'
+export { type IntegerLimits, integerSysctl, parseIntegers } from './sysctl.ts'
+export { COOKED, RAW, type Terminal, type TerminalOptions, type Termios } from './terminal.ts'
 export * from './wait.ts'

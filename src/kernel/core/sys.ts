@@ -32,6 +32,11 @@ export interface TerminalSize {
   rows: number
 }
 
+export interface SigactionOptions {
+  /** SA_RESTART: a call that blocked goes on after the handler instead of answering EINTR. */
+  restart?: boolean
+}
+
 export interface Sys {
   readonly pid: number
   readonly ppid: number
@@ -105,12 +110,18 @@ export interface Sys {
   /** Ends the process here and now. */
   exit(status: number): never
   /** pid -1: any child; -pgid: of that group. Undefined with noHang if none has changed. */
-  waitpid(pid: number, options?: { noHang?: boolean; untraced?: boolean }): Body<SysResult<WaitStatus | undefined>>
+  waitpid(
+    pid: number,
+    options?: { noHang?: boolean; untraced?: boolean; continued?: boolean },
+  ): Body<SysResult<WaitStatus | undefined>>
   /** pid < 0: a process group. signal 0 only asks. */
   kill(pid: number, signal: Signal | 0): SysResult<void>
   /** A handler runs when the process next runs; a call that blocked answers EINTR. */
-  sigaction(signal: Signal, action: 'default' | 'ignore' | (() => void)): void
+  sigaction(signal: Signal, action: 'default' | 'ignore' | (() => void), options?: SigactionOptions): SysResult<void>
+  /** What is blocked stays pending. Returns what was blocked before. */
+  sigprocmask(how: 'block' | 'unblock' | 'set', signals: Signal[]): Signal[]
   getpgid(): number
+  getsid(): number
   setpgid(pid: number, pgid: number): SysResult<void>
   setsid(): SysResult<number>
   /** The foreground group of the controlling terminal. */
@@ -155,3 +166,4 @@ export const O_APPEND = 0o2000
 export const O_NONBLOCK = 0o4000
 export const O_DIRECTORY = 0o200000
 export const O_CLOEXEC = 0o2000000
+export const O_ACCMODE = 3

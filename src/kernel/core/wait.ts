@@ -43,3 +43,6 @@ export class WaitQueue {
 export interface Waiter {
   wake(): void
 }
+
+/** The queue of what is always ready: a regular file, /dev/null. Nobody waits there for long. */
+export const NEVER_WOKEN = new WaitQueue()
