@@ -1,0 +1,88 @@
+/** The backend `qemu`: an article's hosts as namespaces in a Debian kernel on a machine with a virtual clock. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Backend, LabSession } from '#article/runner'
+import { openSession } from '#backend/netns'
+import { kernelRelease, prepareMachine } from './image.ts'
+import { type Machine, QEMU, startMachine } from './machine.ts'
+import { guestPackages } from './packages.ts'
+
+/** Debian packages on the outside of the machine, and a file of each. */
+const OUTSIDE: [debianPackage: string, file: string][] = [
+  ['qemu-system-x86', QEMU],
+  ['util-linux', 'setpriv'],
+  ['e2fsprogs', 'mkfs.ext4'],
+  ['xz-utils', 'xz'],
+]
+
+const PLACES = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin']
+
+/** The Debian packages to install before a machine can be made here. */
+export function missingPackages(): string[] {
+  const outside = OUTSIDE.filter(([, file]) => !PLACES.some((place) => existsSync(join(place, file)))).map(
+    ([name]) => name,
+  )
+  const kernel = kernelRelease() === undefined ? ['linux-image-amd64'] : []
+  return [...outside, ...kernel, ...guestPackages().missing]
+}
+
+/** Undefined if a machine can be made here, else one line that says why not. */
+export async function qemuUnavailable(): Promise<string | undefined> {
+  if (process.platform !== 'linux' || !existsSync('/var/lib/dpkg/status')) {
+    return 'qemu: needs a Debian, whose installed packages the machine is made of'
+  }
+  if (process.arch !== 'x64') return `qemu: the machine is made of amd64 packages, and these are for ${process.arch}`
+  const missing = missingPackages()
+  return missing.length === 0 ? undefined : `qemu: apt-get install ${missing.join(' ')}`
+}
+
+export interface QemuOptions {
+  /** Hears what takes long, such as the making of the root image. */
+  onProgress?: (text: string) => void
+}
+
+/** Creates the backend. The machine is booted for the first session and serves all that follow with the same seed. */
+export function createQemuBackend({ onProgress }: QemuOptions = {}): Backend {
+  let booted: { seed: number; machine: Promise<Machine> } | undefined
+  let last: Promise<unknown> = Promise.resolve()
+
+  const stop = async () => {
+    const { machine } = booted ?? {}
+    booted = undefined
+    await machine?.then((running) => running.close()).catch(() => {})
+  }
+  const machineFor = async (seed: number): Promise<Machine> => {
+    if (booted?.seed !== seed || !(await booted.machine).running) await stop()
+    booted ??= { seed, machine: prepareMachine(onProgress).then((files) => startMachine(files, seed)) }
+    return booted.machine
+  }
+
+  return {
+    name: 'qemu',
+    unavailable: qemuUnavailable,
+    async open(plan, options) {
+      const why = await qemuUnavailable()
+      if (why !== undefined) throw new Error(why)
+      // One lab at a time: the next waits until this one is over.
+      const before = last
+      let over = () => {}
+      last = new Promise<void>((resolve) => {
+        over = resolve
+      })
+      await before
+      try {
+        const machine = await machineFor(options.seed)
+        const session: LabSession = await openSession(machine, plan, options, async () => {
+          if (machine.running) await machine.request(['close']).catch(() => {})
+          over()
+        })
+        return session
+      } catch (error) {
+        over()
+        await stop()
+        throw error
+      }
+    },
+    close: stop,
+  }
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/perl
+# The guest's first process, out of the initial RAM disk: finds the root image in persistent memory, and becomes the
+# lab's agent there. It is perl because perl-base is on every Debian, and with it the one interpreter does everything.
+use strict;
+use warnings;
+
+my %numbers = (mount => 165, finit_module => 313, chroot => 161);
+sub must {
+    my ($name, @arguments) = @_;
+    syscall($numbers{$name}, @arguments) == 0 or die "$name @arguments: $!\n";
+}
+
+my $none = 0;
+open my $list, '<', '/modules/order' or die "modules/order: $!\n";
+for my $path (map { chomp; $_ } <$list>) {
+    open my $module, '<', "/modules/$path" or die "$path: $!\n";
+    must('finit_module', fileno $module, '', 0);
+}
+must('mount', 'udev', '/dev', 'devtmpfs', 0, $none);
+must('mount', '/dev/pmem0', '/root', 'ext4', 1, $none); # MS_RDONLY
+must('mount', 'proc',  '/root/proc', 'proc',     0, $none);
+must('mount', 'sysfs', '/root/sys',  'sysfs',    0, $none);
+must('mount', 'udev',  '/root/dev',  'devtmpfs', 0, $none);
+must('mount', 'tmpfs', '/root/run',  'tmpfs',    0, 'mode=0755');
+
+# The agent's files come with the RAM disk, so that a change to them makes no new image.
+mkdir '/root/run/agent';
+opendir my $agent, '/agent' or die "/agent: $!\n";
+for my $name (grep { /^\w/ } readdir $agent) {
+    open my $from, '<', "/agent/$name" or die "/agent/$name: $!\n";
+    open my $to, '>', "/root/run/agent/$name" or die "$name: $!\n";
+    local $/;
+    print {$to} scalar <$from>;
+}
+chdir '/root';
+must('mount', '.', '/', $none, 0x2000, $none); # MS_MOVE
+must('chroot', '.');
+chdir '/';
+%ENV = (PATH => '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL => 'C');
+exec '/usr/bin/perl', '-I/run/agent', '/run/agent/guest.pl' or die "guest.pl: $!\n";

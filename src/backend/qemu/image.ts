@@ -1,0 +1,253 @@
+/**
+ * What the machine boots: kernel, initial RAM disk and root image, made of what is installed here and kept in a cache
+ * folder until a package, the kernel or one of our own files changes.
+ */
+import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { agentDirectory } from '#backend/netns'
+import { type ArchiveEntry, cpio } from './cpio.ts'
+import { filesOf, guestPackages } from './packages.ts'
+import { extractKernel } from './vmlinux.ts'
+
+const run = promisify(execFile)
+
+/** The files of a machine that can be booted. */
+export interface MachineFiles {
+  kernel: string
+  initrd: string
+  root: string
+  rootBytes: number
+  /** `uname -r` of the kernel. */
+  release: string
+}
+
+/** The newest installed Debian 6.1 kernel's release, if there is one with its modules. */
+export function kernelRelease(): string | undefined {
+  const releases = (existsSync('/boot') ? readdirSync('/boot') : [])
+    .map((name) => /^vmlinuz-(6\.1\..*-amd64)$/.exec(name)?.[1])
+    .filter((release) => release !== undefined && existsSync(`/lib/modules/${release}/modules.dep`))
+  return releases.sort((a, b) => a!.localeCompare(b!, 'en', { numeric: true })).at(-1)
+}
+
+/** $KAIDOKU_CACHE, $XDG_CACHE_HOME/kaidoku, or ~/.cache/kaidoku. */
+export function cacheDirectory(): string {
+  const { KAIDOKU_CACHE, XDG_CACHE_HOME } = process.env
+  return KAIDOKU_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kaidoku')
+}
+
+/** A change to how images are made makes new ones. */
+const RECIPE = '1'
+
+/** Makes what isn't in the cache yet, and drops what the cache holds of older packages. */
+export async function prepareMachine(onProgress: (text: string) => void = () => {}): Promise<MachineFiles> {
+  const release = kernelRelease()!
+  const { packages } = guestPackages()
+  const ours = ownFiles()
+  const versions = packages.map(({ name, version }) => `${name} ${version}\n`).join('')
+  const kernelVersion = readFileSync(`/boot/vmlinuz-${release}`)
+  const rootKey = hash(RECIPE, versions, release, kernelVersion)
+  const key = hash(rootKey, ...ours.map(({ path, content }) => `${path}\n${content}`))
+  const cache = cacheDirectory()
+  mkdirSync(cache, { recursive: true })
+  const files = {
+    kernel: join(cache, `vmlinux-${rootKey}`),
+    initrd: join(cache, `initrd-${key}`),
+    root: join(cache, `root-${rootKey}`),
+    release,
+  }
+  // Written beside and renamed: two that start at once both end with a whole file.
+  const make = async (path: string, how: (path: string) => Promise<void> | void) => {
+    if (existsSync(path)) return
+    const unfinished = `${path}.${process.pid}`
+    await how(unfinished)
+    renameSync(unfinished, path)
+  }
+  await make(files.kernel, (path) => writeFileSync(path, extractKernel(kernelVersion)))
+  await make(files.initrd, (path) => writeFileSync(path, cpio(initialFiles(release, ours))))
+  await make(files.root, async (path) => {
+    onProgress(`qemu: making the root image of ${packages.length} packages`)
+    await makeRoot(path, filesOf(packages), release)
+  })
+  const kept = new Set(Object.values(files))
+  for (const name of readdirSync(cache)) {
+    const path = join(cache, name)
+    if (/^(vmlinux|initrd|root)-[0-9a-f]+$/.test(name) && !kept.has(path)) rmSync(path, { force: true })
+  }
+  return { ...files, rootBytes: lstatSync(files.root).size }
+}
+
+function hash(...parts: (string | Uint8Array)[]): string {
+  const sum = createHash('sha256')
+  for (const part of parts) sum.update(part).update('\0')
+  return sum.digest('hex').slice(0, 16)
+}
+
+/** The agent and the guest's own programs. */
+function ownFiles(): { path: string; content: string }[] {
+  const agent = agentDirectory()
+  const guest = guestDirectory()
+  return [
+    ...readdirSync(agent)
+      .filter((name) => name.endsWith('.pm'))
+      .map((name) => ({ path: `agent/${name}`, content: readFileSync(join(agent, name), 'utf8') })),
+    { path: 'agent/guest.pl', content: readFileSync(join(guest, 'guest.pl'), 'utf8') },
+    { path: 'init', content: readFileSync(join(guest, 'init.pl'), 'utf8') },
+  ].sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** Beside this file, or in the package that a bundle of it is in. */
+function guestDirectory(): string {
+  const beside = join(dirname(fileURLToPath(import.meta.url)), 'guest')
+  return existsSync(beside) ? beside : join(agentDirectory(), '../../qemu/guest')
+}
+
+/** Modules with what they need, needed first. */
+export function moduleOrder(names: string[], dependencies: string): string[] {
+  const needs = new Map<string, string[]>()
+  const paths = new Map<string, string>()
+  for (const line of dependencies.split('\n')) {
+    const [path, rest] = line.split(':')
+    if (path === undefined || rest === undefined) continue
+    needs.set(path, rest.split(' ').filter(Boolean))
+    paths.set(path.replace(/^.*\//, '').replace(/\.ko.*$/, ''), path)
+  }
+  const order: string[] = []
+  const visit = (path: string) => {
+    if (order.includes(path)) return
+    for (const each of needs.get(path) ?? []) visit(each)
+    order.push(path)
+  }
+  for (const name of names) {
+    const path = paths.get(name)
+    if (path !== undefined) visit(path) // Else it is built in.
+  }
+  return order
+}
+
+/** nfit comes last of the memory's modules: then its devices find their drivers. */
+const BOOT_MODULES = ['crc32c_generic', 'ext4', 'nd_pmem', 'nfit', 'overlay', 'tun']
+
+function initialFiles(release: string, ours: { path: string; content: string }[]): ArchiveEntry[] {
+  const entries: ArchiveEntry[] = []
+  const folders = new Set<string>()
+  const folder = (path: string) => {
+    if (path === '.' || folders.has(path)) return
+    folder(dirname(path))
+    folders.add(path)
+    entries.push({ path })
+  }
+  const file = (path: string, content: Uint8Array, executable = false) => {
+    folder(dirname(path))
+    entries.push({ path, content, executable })
+  }
+  for (const path of ['dev', 'proc', 'sys', 'root', 'agent', 'modules']) folder(path)
+  for (const { path, content } of ours) file(path, Buffer.from(content), path === 'init')
+  const libraries = execFileSync('ldd', ['/usr/bin/perl'], { encoding: 'utf8' }).matchAll(/\/\S+/g)
+  for (const [path] of libraries) file(path.slice(1), readFileSync(path), true)
+  file('usr/bin/perl', readFileSync('/usr/bin/perl'), true)
+  const modulesOfPerl = '/usr/lib/x86_64-linux-gnu/perl-base'
+  for (const name of ['strict.pm', 'warnings.pm']) {
+    file(join(modulesOfPerl, name).slice(1), readFileSync(join(modulesOfPerl, name)))
+  }
+  const modules = `/lib/modules/${release}`
+  const order = moduleOrder(BOOT_MODULES, readFileSync(join(modules, 'modules.dep'), 'utf8'))
+  const flat = order.map((path) => path.replace(/^.*\//, ''))
+  order.forEach((path, i) => {
+    file(`modules/${flat[i]}`, readFileSync(join(modules, path)))
+  })
+  file('modules/order', Buffer.from(flat.map((name) => `${name}\n`).join('')))
+  return entries
+}
+
+/** Virtual devices and protocols; no drivers for hardware that the guest hasn't. */
+const ARTICLE_MODULES =
+  /^kernel\/(net\/(?!(bluetooth|mac80211|wireless|nfc|rfkill|sunrpc|ceph|rxrpc|smc|tipc|rds|ieee|can))|drivers\/net\/([^/]+\.ko|bonding|team|ipvlan|wireguard)|fs\/overlayfs)/
+
+async function makeRoot(path: string, files: string[], release: string): Promise<void> {
+  const staging = mkdtempSync(`${path}-`)
+  try {
+    const list = join(staging, 'list')
+    const root = join(staging, 'root')
+    mkdirSync(root)
+    for (const name of ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']) {
+      if (existsSync(`/${name}`) && lstatSync(`/${name}`).isSymbolicLink()) symlinkSync(`usr/${name}`, join(root, name))
+    }
+    writeFileSync(list, files.map((file) => `.${file}\0`).join(''))
+    const archive = join(staging, 'tar')
+    await run('tar', ['-C', '/', '-cf', archive, '--no-recursion', '--null', '-T', list])
+    await run('tar', ['-C', root, '-xpf', archive])
+    rmSync(archive)
+    for (const name of ['dev', 'proc', 'sys', 'run', 'tmp', 'root', 'etc', 'var/tmp', 'var/lib/misc']) {
+      mkdirSync(join(root, name), { recursive: true })
+    }
+    copyModules(root, release)
+    // base-passwd's own lists; the machine's may name people.
+    for (const name of ['passwd', 'group']) cpSync(`/usr/share/base-passwd/${name}.master`, join(root, 'etc', name))
+    await run('/sbin/ldconfig', ['-r', root])
+    const { stdout } = await run('du', ['-sk', '--apparent-size', root])
+    const megabytes = Math.ceil((Number.parseInt(stdout, 10) / 1024) * 1.15) + 24
+    writeFileSync(path, '')
+    truncateSync(path, Math.ceil(megabytes / 2) * 2 * 2 ** 20)
+    const uuid = '6b616964-6f6b-7500-8000-000000000001'
+    await run(
+      '/sbin/mkfs.ext4',
+      [
+        '-q',
+        '-F',
+        '-b',
+        '4096',
+        '-O',
+        '^has_journal',
+        '-U',
+        uuid,
+        '-E',
+        `hash_seed=${uuid}`,
+        '-m',
+        '0',
+        '-d',
+        root,
+        path,
+      ],
+      { env: { ...process.env, E2FSPROGS_FAKE_TIME: '1767225600' } },
+    )
+  } finally {
+    rmSync(staging, { recursive: true, force: true })
+  }
+}
+
+function copyModules(root: string, release: string): void {
+  const from = `/lib/modules/${release}`
+  const to = join(root, 'usr/lib/modules', release)
+  mkdirSync(to, { recursive: true })
+  for (const name of readdirSync(from)) {
+    if (name.startsWith('modules.')) cpSync(join(from, name), join(to, name))
+  }
+  const dependencies = readFileSync(join(from, 'modules.dep'), 'utf8')
+  const names = dependencies
+    .split('\n')
+    .map((line) => line.replace(/:.*$/, ''))
+    .filter((path) => ARTICLE_MODULES.test(path))
+    .map((path) => path.replace(/^.*\//, '').replace(/\.ko.*$/, ''))
+  for (const path of moduleOrder(names, dependencies)) {
+    mkdirSync(dirname(join(to, path)), { recursive: true })
+    cpSync(join(from, path), join(to, path))
+  }
+}
