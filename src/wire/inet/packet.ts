@@ -97,6 +97,8 @@ export class Packet {
   iif = 0
   mark = 0
   priority = 0
+  /** Numbers the frames that reached a switch, while somebody watches; the copies of a flood share one. 0: not yet. */
+  frame = 0
   /** Rooms hang what they need on it here (conntrack entry, IPVS property); dropped by `clone`. */
   extra: unknown = undefined
   /** The route that the kernel gave it (skb_dst): what loops back by lo keeps it. Dropped by `clone`. */
@@ -143,6 +145,7 @@ export class Packet {
     p.iif = this.iif
     p.mark = this.mark
     p.priority = this.priority
+    p.frame = this.frame
     return p
   }
 }

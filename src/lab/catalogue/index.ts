@@ -1,0 +1,26 @@
+/**
+ * The only list of optional rooms, and the images that hosts boot. Delete a room's folder and its line here, and all but
+ * its dependants still works.
+ */
+import { createImage, type Image, type Room } from '#kernel/core'
+import { net } from '#kernel/net'
+import { coreutils } from '#user/coreutils'
+import { iproute2 } from '#user/iproute2'
+import { iputils } from '#user/iputils'
+import { nettools } from '#user/nettools'
+import { procps } from '#user/procps'
+import { shell } from '#user/shell'
+import { tcpdump } from '#user/tcpdump'
+
+/** What no host can do without. */
+const ALWAYS: Room[] = [net, shell, coreutils, iproute2]
+
+/** What a host can have besides: a room a line, those that others need first. */
+export const OPTIONAL: Room[] = [procps, nettools, iputils, tcpdump]
+
+/** A Debian 12 host's kernel and userland, with every room of the catalogue. */
+export function createDebian12(rooms: Room[] = OPTIONAL): Image {
+  const image = createImage({ release: '6.1.0-56-amd64', profile: 'linux-6.1' })
+  for (const room of [...ALWAYS, ...rooms]) image.install(room)
+  return image
+}

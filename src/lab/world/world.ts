@@ -1,0 +1,225 @@
+/**
+ * The world of a plan: its networks as switches, its hosts with their kernels, and what happens to them. A host boots as
+ * a distribution's scripts would have it: settings, loopback, then each interface its addresses and up, then the route.
+ */
+import { assert, NotModelled } from '#base/check'
+import { Simulator, Trace } from '#base/sim'
+import { createHost, type Image, type KernelHost } from '#kernel/core'
+import { createEthernet, deviceByName, type NetRequest } from '#kernel/net'
+import type { HostPlan, InterfacePlan, LabPlan } from '#lab/plan'
+import { broadcastOf, type Packet, parseIpv4 } from '#wire/inet'
+import { parseMac } from '#wire/link'
+import { Switch, type SwitchPort } from './switch.ts'
+
+/** From a host to the switch: a few metres of cable, two cards and their interrupts. */
+const CABLE_NS = 10_000
+
+/** A frame at a switch's end of a cable. The packet is on its way: whoever keeps it takes its bytes now. */
+export interface WorldFrame {
+  atNs: number
+  port: SwitchPort
+  /** in: from the host into the switch. */
+  direction: 'in' | 'out'
+  packet: Packet
+}
+
+export interface LinkChange {
+  atNs: number
+  host: string
+  interface: string
+  up: boolean
+}
+
+export interface PowerChange {
+  atNs: number
+  host: string
+  on: boolean
+}
+
+export interface WorldOptions {
+  seed: number
+  /** Seconds since the epoch at virtual time zero. */
+  startS: number
+  /** The kernel and userland that hosts boot. */
+  image: Image
+}
+
+export class WorldHost {
+  readonly plan: HostPlan
+  readonly kernel: KernelHost
+  /** By interface, in the plan's order. */
+  readonly ports = new Map<string, SwitchPort>()
+
+  constructor(plan: HostPlan, kernel: KernelHost) {
+    this.plan = plan
+    this.kernel = kernel
+  }
+}
+
+export class World {
+  readonly plan: LabPlan
+  readonly sim: Simulator
+  readonly networks = new Map<string, Switch>()
+  readonly hosts = new Map<string, WorldHost>()
+  /** Every frame at every switch. */
+  readonly frames = new Trace<WorldFrame>()
+  readonly links = new Trace<LinkChange>()
+  readonly power = new Trace<PowerChange>()
+  #frames = 0
+
+  constructor(plan: LabPlan, options: WorldOptions) {
+    this.plan = plan
+    this.sim = new Simulator(options.seed)
+    for (const network of plan.networks) {
+      const made = new Switch(this.sim, network.name, network)
+      made.tap = (port, direction, packet) => {
+        if (this.frames.listeners === 0) return
+        if (direction === 'in') packet.frame = ++this.#frames
+        this.frames.emit({ atNs: this.sim.nowNs, port, direction, packet })
+      }
+      this.networks.set(network.name, made)
+    }
+    for (const host of plan.hosts) {
+      if (host.ipv6) throw new NotModelled(`${host.name}: IPv6`)
+      if (host.kernel !== options.image.profile) throw new NotModelled(`${host.name}: kernel ${host.kernel}`)
+      const kernel = createHost({
+        sim: this.sim,
+        image: options.image,
+        name: host.name,
+        number: host.number,
+        startS: options.startS,
+      })
+      const made = new WorldHost(host, kernel)
+      for (const iface of host.interfaces) {
+        made.ports.set(iface.name, this.#network(iface).addPort(host.name, iface.name, CABLE_NS))
+      }
+      this.hosts.set(host.name, made)
+      kernel.writeFile('/etc/hostname', `${host.name}\n`)
+      kernel.writeFile('/etc/hosts', hostsFile(plan))
+    }
+    for (const host of this.hosts.values()) this.#boot(host)
+  }
+
+  host(name: string): WorldHost {
+    const host = this.hosts.get(name)
+    assert(host, `no host ${name}`)
+    return host
+  }
+
+  /** Pulls a cable or puts it back. */
+  plug(name: string, iface: string, on: boolean): void {
+    const port = this.host(name).ports.get(iface)
+    assert(port, `no interface ${name}:${iface}`)
+    if (port.cable.plugged === on) return
+    port.cable.plug(on)
+    if (this.links.listeners !== 0) this.links.emit({ atNs: this.sim.nowNs, host: name, interface: iface, up: on })
+  }
+
+  /** Cables first, then everything on the host dies; its disk stays. */
+  powerOff(name: string): void {
+    const host = this.host(name)
+    if (!host.kernel.up) return
+    for (const port of host.ports.values()) {
+      port.cable.a.wire.clear()
+      port.cable.b.wire.clear()
+      port.cable.a.powered = false
+      port.cable.a.attached = undefined
+    }
+    host.kernel.powerOff()
+    if (this.power.listeners !== 0) this.power.emit({ atNs: this.sim.nowNs, host: name, on: false })
+  }
+
+  powerOn(name: string): void {
+    const host = this.host(name)
+    if (host.kernel.up) return
+    host.kernel.powerOn()
+    for (const port of host.ports.values()) port.cable.a.powered = true
+    this.#boot(host)
+    if (this.power.listeners !== 0) this.power.emit({ atNs: this.sim.nowNs, host: name, on: true })
+  }
+
+  #network(iface: InterfacePlan): Switch {
+    const network = this.networks.get(iface.network)
+    assert(network, `no network ${iface.network}`)
+    return network
+  }
+
+  #boot({ plan, kernel, ports }: WorldHost): void {
+    const request = (message: NetRequest) => {
+      const handler = kernel.image.netlinkHandlers.get(message.type)
+      assert(handler, `nobody answers ${message.type}`)
+      const answer = handler(kernel, message)
+      if (!answer.ok) throw new LabRefused(`${plan.name}: ${message.type}: ${answer.extack ?? answer.errno}`)
+    }
+    const set = ([name, value]: [string, string]) => {
+      const path = `/proc/sys/${sysctlPath(name)}`
+      const file = kernel.openPath(path, 1)
+      const written = file?.write(new TextEncoder().encode(`${value}\n`))
+      file?.release?.()
+      if (!written?.ok)
+        throw new LabRefused(`${plan.name}: sysctl ${name} = ${value}: ${written?.errno ?? 'no such setting'}`)
+    }
+    // What new devices take over has to be set before there are any.
+    const early = ([name]: [string, string]) => /^net\.ipv[46]\.(conf|neigh)\.default\./.test(name)
+    for (const setting of plan.sysctl) if (early(setting)) set(setting)
+    for (const iface of plan.interfaces) {
+      const device = createEthernet(kernel, iface.name, parseMac(iface.mac)!)
+      const end = ports.get(iface.name)!.cable.a
+      device.attach(end)
+      end.attach(device)
+    }
+    for (const setting of plan.sysctl) if (!early(setting)) set(setting)
+    const address = (name: string, { address, prefix }: { address: string; prefix: number }) => {
+      const local = parseIpv4(address)!
+      request({
+        type: 'RTM_NEWADDR',
+        family: 'AF_INET',
+        ifindex: deviceByName(kernel, name)!.ifindex,
+        local,
+        prefix,
+        ...(prefix >= 8 && prefix <= 30 ? { broadcast: broadcastOf(local, prefix) } : {}),
+        create: true,
+        exclusive: true,
+      })
+    }
+    const up = (name: string) => request({ type: 'RTM_SETLINK', name, flags: 1, change: 1 })
+    for (const each of plan.loopback) address('lo', each)
+    up('lo')
+    for (const iface of plan.interfaces) {
+      for (const each of iface.addresses) address(iface.name, each)
+      up(iface.name)
+    }
+    if (plan.gateway !== undefined) {
+      request({
+        type: 'RTM_NEWROUTE',
+        family: 'AF_INET',
+        dst: 0,
+        prefix: 0,
+        protocol: 3,
+        nextHops: [{ gateway: parseIpv4(plan.gateway)! }],
+        create: true,
+        exclusive: true,
+      })
+    }
+  }
+}
+
+/** The kernel refused what a lab asks of it: a setting that isn't there, an address twice. */
+export class LabRefused extends Error {
+  override readonly name = 'LabRefused'
+}
+
+/** `net.ipv4.conf.eth0/100.rp_filter` as a path: dots separate, and a slash stands for a dot. sysctl(8). */
+function sysctlPath(name: string): string {
+  return name.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))
+}
+
+/** Names all hosts of the lab by their first addresses. */
+function hostsFile(plan: LabPlan): string {
+  const lines = ['127.0.0.1 localhost']
+  for (const host of plan.hosts) {
+    const first = [...host.interfaces.flatMap((iface) => iface.addresses), ...host.loopback][0]
+    if (first) lines.push(`${first.address} ${host.name}`)
+  }
+  return lines.map((line) => `${line}\n`).join('')
+}
