@@ -7,16 +7,22 @@ export function applyVerb(world: World, verb: LabVerb): void {
   switch (verb.verb) {
     case 'plug':
     case 'unplug':
-      return world.plug(verb.host, verb.interface, verb.verb === 'plug')
+      world.plug(verb.host, verb.interface, verb.verb === 'plug')
+      break
     case 'poweroff':
-      return world.powerOff(verb.host)
+      world.powerOff(verb.host)
+      break
     case 'poweron':
-      return world.powerOn(verb.host)
+      world.powerOn(verb.host)
+      break
     case 'loss':
-      return world.networks.get(verb.network)?.reshape({ loss: verb.loss })
+      world.networks.get(verb.network)?.reshape({ loss: verb.loss })
+      break
     case 'delay':
-      return world.networks.get(verb.network)?.reshape({ delayNs: verb.delayNs })
+      world.networks.get(verb.network)?.reshape({ delayNs: verb.delayNs })
+      break
     case 'rate':
-      return world.networks.get(verb.network)?.reshape({ rateBps: verb.rateBps })
+      world.networks.get(verb.network)?.reshape({ rateBps: verb.rateBps })
+      break
   }
 }

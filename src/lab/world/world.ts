@@ -2,6 +2,7 @@
  * The world of a plan: its networks as switches, its hosts with their kernels, and what happens to them. A host boots as
  * a distribution's scripts would have it: settings, loopback, then each interface its addresses and up, then the route.
  */
+import { encodeUtf8 } from '#base/bytes'
 import { assert, NotModelled } from '#base/check'
 import { Simulator, Trace } from '#base/sim'
 import { createHost, type Image, type KernelHost } from '#kernel/core'
@@ -154,7 +155,7 @@ export class World {
     const set = ([name, value]: [string, string]) => {
       const path = `/proc/sys/${sysctlPath(name)}`
       const file = kernel.openPath(path, 1)
-      const written = file?.write(new TextEncoder().encode(`${value}\n`))
+      const written = file?.write(encodeUtf8(`${value}\n`))
       file?.release?.()
       if (!written?.ok)
         throw new LabRefused(`${plan.name}: sysctl ${name} = ${value}: ${written?.errno ?? 'no such setting'}`)
