@@ -3,14 +3,24 @@
  *
  * The queue is a binary heap over two Float64Arrays: the time, and (sequence * 2^22 + slot), so that equal times run in
  * order of scheduling. An event is data: a slot that belongs to a bound object with a method `fire`. A timer that is put
- * back only writes a number; its entry moves when it comes up early.
+ * back only writes a number; its entry moves when it comes up early. The entry of the event that is running stays at the top until something else is armed, which then
+ * takes its place: most events put one back.
  */
 import { AssertionFailed, assert, BudgetExceeded } from '#base/check'
 import { RandomStream } from './random.ts'
 
 const SLOT_BITS = 22
 const SLOTS_MAX = 2 ** SLOT_BITS
-const SEQUENCE_MAX = 2 ** (53 - SLOT_BITS) - 1
+/** The numbers that order events of one moment; when they run out, what is pending is numbered anew. */
+export const SEQUENCE_MAX = 2 ** (53 - SLOT_BITS) - 1
+/** The key with which a slot was last armed; -1 if it isn't armed. */
+const LATEST = 0
+/** When it is due; Infinity if it isn't armed. */
+const DUE = 1
+/** The key and the time of its entry in the heap; -1 if it has none. An entry with another key than its slot's is stale. */
+const ENTRY = 2
+const ENTRY_TIME = 3
+const SLOT_FIELDS = 4
 /** 2^53 ns, about 104 days: a later time would no longer be whole nanoseconds. */
 export const TIME_MAX_NS = Number.MAX_SAFE_INTEGER
 
@@ -37,26 +47,27 @@ export class Simulator {
   readonly seed: number
   budgets: Budgets = {}
 
-  #times = new Float64Array(1024)
+  // The heap, always with an entry of time Infinity after its last, so that a parent's second child can be looked at.
+  #times = new Float64Array(1024).fill(Number.POSITIVE_INFINITY)
   #keys = new Float64Array(1024)
   #size = 0
+  /** Whether the top entry has been taken and its place is free. */
+  #hole = false
   #sequence = 0
-  // By slot: the target, its name, when it is due (Infinity: not at all), the order in which it was armed, and the key
-  // of its entry in the heap (-1: none). A heap entry whose key isn't its slot's is stale and falls out when it comes up.
+  // By slot: the target and its name, and in `#slots` four numbers each; see LATEST and those below it.
   readonly #targets: (Target | undefined)[] = []
   readonly #names: string[] = []
-  #due = new Float64Array(64)
-  #order = new Float64Array(64)
-  #entry = new Float64Array(64)
-  #entryTime = new Float64Array(64)
+  #slots = new Float64Array(SLOT_FIELDS * 64)
   readonly #free: number[] = []
   #stale = 0
   #stopped = false
   readonly #streams = new Map<string, RandomStream>()
   #holds: Hold[] = []
 
-  constructor(seed = 1) {
+  /** @param firstSequence where the numbering of events begins: tests let it run out */
+  constructor(seed = 1, firstSequence = 0) {
     this.seed = seed
+    this.#sequence = firstSequence
   }
 
   /** The random stream of that name; the same one each time. */
@@ -73,50 +84,62 @@ export class Simulator {
   slot(name: string, target: Target): number {
     const slot = this.#free.pop() ?? this.#targets.length
     assert(slot < SLOTS_MAX, 'the event queue has 4 million slots and no more')
-    if (slot >= this.#due.length) {
-      this.#due = grown(this.#due)
-      this.#order = grown(this.#order)
-      this.#entry = grown(this.#entry)
-      this.#entryTime = grown(this.#entryTime)
-    }
+    const at = slot * SLOT_FIELDS
+    if (at >= this.#slots.length) this.#slots = grown(this.#slots)
     this.#targets[slot] = target
     this.#names[slot] = name
-    this.#due[slot] = Number.POSITIVE_INFINITY
-    this.#entry[slot] = -1
+    this.#slots[at + LATEST] = -1
+    this.#slots[at + DUE] = Number.POSITIVE_INFINITY
+    this.#slots[at + ENTRY] = -1
     return slot
   }
 
   /** Gives a slot back; what was armed on it never fires. */
   release(slot: number): void {
-    if (this.#entry[slot] !== -1) this.#stale++
-    this.#entry[slot] = -1
-    this.#due[slot] = Number.POSITIVE_INFINITY
+    assert(this.#targets[slot] !== undefined, 'a slot is given back once')
+    const at = slot * SLOT_FIELDS
+    if (this.#slots[at + ENTRY] !== -1) this.#stale++
+    this.#slots[at + LATEST] = -1
+    this.#slots[at + DUE] = Number.POSITIVE_INFINITY
+    this.#slots[at + ENTRY] = -1
     this.#targets[slot] = undefined
     this.#free.push(slot)
+    this.#sweepIfStale()
   }
 
   /** Arms a slot, or moves it: it fires once, at whenNs. */
   arm(slot: number, whenNs: number): void {
     if (!(whenNs >= this.nowNs && whenNs <= TIME_MAX_NS)) this.#badTime(slot, whenNs)
-    this.#due[slot] = whenNs
-    const order = this.#nextSequence()
-    this.#order[slot] = order
-    if (this.#entry[slot] !== -1) {
-      if (this.#entryTime[slot]! <= whenNs) return // It comes up early, and moves then.
+    if (this.#sequence >= SEQUENCE_MAX) this.#renumber()
+    const slots = this.#slots
+    const at = slot * SLOT_FIELDS
+    const key = this.#sequence++ * SLOTS_MAX + slot
+    slots[at + LATEST] = key
+    slots[at + DUE] = whenNs
+    if (slots[at + ENTRY] !== -1) {
+      if (slots[at + ENTRY_TIME]! <= whenNs) return // It comes up early, and moves then.
       this.#stale++
-      if (this.#stale > 1024 && this.#stale * 2 > this.#size) this.#sweep()
+      slots[at + ENTRY] = -1
+      this.#sweepIfStale()
     }
-    this.#push(slot, whenNs, order * SLOTS_MAX + slot)
+    slots[at + ENTRY] = key
+    slots[at + ENTRY_TIME] = whenNs
+    if (this.#hole) {
+      this.#hole = false
+      this.#siftDown(whenNs, key)
+    } else this.#push(whenNs, key)
   }
 
   /** What was armed on a slot won't fire. */
   disarm(slot: number): void {
-    this.#due[slot] = Number.POSITIVE_INFINITY
+    const at = slot * SLOT_FIELDS
+    this.#slots[at + LATEST] = -1
+    this.#slots[at + DUE] = Number.POSITIVE_INFINITY
   }
 
   /** When a slot is due; Infinity if it isn't armed. */
   due(slot: number): number {
-    return this.#due[slot]!
+    return this.#slots[slot * SLOT_FIELDS + DUE]!
   }
 
   /** Runs `fire` once at a time. For what is rare; what is frequent has a timer or a slot of its own. */
@@ -188,40 +211,29 @@ export class Simulator {
     const limit = Math.min(untilNs, this.budgets.untilNs ?? Number.POSITIVE_INFINITY)
     let left = (this.budgets.events ?? Number.POSITIVE_INFINITY) - this.events
     const check = this.budgets.check
+    this.#fillHole() // The event before threw, or stopped the run.
     while (this.#size > 0) {
       const time = this.#times[0]!
       const key = this.#keys[0]!
-      const slot = key % SLOTS_MAX
-      if (key !== this.#entry[slot]) {
-        this.#pop()
-        this.#stale--
-        continue
-      }
-      const due = this.#due[slot]!
-      if (due !== time || key !== this.#order[slot]! * SLOTS_MAX + slot) {
-        // Armed again since: put the entry where it belongs, in the order in which it was armed.
-        if (due === Number.POSITIVE_INFINITY) {
-          this.#pop()
-          this.#entry[slot] = -1
-        } else {
-          const moved = this.#order[slot]! * SLOTS_MAX + slot
-          this.#entry[slot] = moved
-          this.#entryTime[slot] = due
-          this.#replaceTop(due, moved)
-        }
+      const slot = slotOf(key)
+      const at = slot * SLOT_FIELDS
+      if (key !== this.#slots[at + LATEST]) {
+        this.#moveTop(key, at)
         continue
       }
       if (time > limit) break
-      this.#pop()
-      this.#entry[slot] = -1
-      this.#due[slot] = Number.POSITIVE_INFINITY
+      if (--left < 0) {
+        throw new BudgetExceeded('events', `the run used its ${this.budgets.events} events at ${this.nowNs} ns`)
+      }
+      this.#hole = true
+      this.#slots[at + LATEST] = -1
+      this.#slots[at + DUE] = Number.POSITIVE_INFINITY
+      this.#slots[at + ENTRY] = -1
       this.nowNs = time
       this.events++
-      if (--left < 0) {
-        throw new BudgetExceeded('events', `the run used its ${this.budgets.events} events at ${time} ns`)
-      }
       if (check && (this.events & 0x3fff) === 0) check()
       this.#targets[slot]!.fire()
+      if (this.#hole) this.#fillHole()
       if (this.#stopped || done?.()) return
     }
     if (this.budgets.untilNs !== undefined && untilNs > this.budgets.untilNs && this.#size > 0) {
@@ -233,25 +245,33 @@ export class Simulator {
   /** The name of what is due next, for messages. */
   nextName(): string | undefined {
     this.#settle()
-    return this.#size === 0 ? undefined : this.#names[this.#keys[0]! % SLOTS_MAX]
+    return this.#size === 0 ? undefined : this.#names[slotOf(this.#keys[0]!)]
   }
 
+  /** Sees to it that the top entry is one that will fire. */
   #settle(): void {
+    this.#fillHole()
     while (this.#size > 0) {
       const key = this.#keys[0]!
-      const slot = key % SLOTS_MAX
-      if (key !== this.#entry[slot]) {
-        this.#pop()
-        this.#stale--
-      } else if (this.#due[slot] === Number.POSITIVE_INFINITY) {
-        this.#pop()
-        this.#entry[slot] = -1
-      } else if (this.#due[slot] !== this.#times[0]) {
-        const moved = this.#order[slot]! * SLOTS_MAX + slot
-        this.#entry[slot] = moved
-        this.#entryTime[slot] = this.#due[slot]!
-        this.#replaceTop(this.#due[slot]!, moved)
-      } else return
+      const at = slotOf(key) * SLOT_FIELDS
+      if (key === this.#slots[at + LATEST]) return
+      this.#moveTop(key, at)
+    }
+  }
+
+  /** The top entry isn't its slot's latest: away with it, or to where its slot was armed for since. */
+  #moveTop(key: number, at: number): void {
+    const slots = this.#slots
+    if (key !== slots[at + ENTRY]) {
+      this.#stale--
+      this.#pop()
+    } else if (slots[at + LATEST] === -1) {
+      slots[at + ENTRY] = -1
+      this.#pop()
+    } else {
+      slots[at + ENTRY] = slots[at + LATEST]!
+      slots[at + ENTRY_TIME] = slots[at + DUE]!
+      this.#siftDown(slots[at + DUE]!, slots[at + LATEST]!)
     }
   }
 
@@ -261,15 +281,10 @@ export class Simulator {
     )
   }
 
-  #nextSequence(): number {
-    if (this.#sequence >= SEQUENCE_MAX) this.#renumber()
-    return this.#sequence++
-  }
-
-  #push(slot: number, time: number, key: number): void {
-    if (this.#size === this.#times.length) {
-      this.#times = grown(this.#times)
+  #push(time: number, key: number): void {
+    if (this.#size + 2 > this.#times.length) {
       this.#keys = grown(this.#keys)
+      this.#times = grown(this.#times).fill(Number.POSITIVE_INFINITY, this.#size)
     }
     const times = this.#times
     const keys = this.#keys
@@ -284,37 +299,38 @@ export class Simulator {
     }
     times[i] = time
     keys[i] = key
-    this.#entry[slot] = key
-    this.#entryTime[slot] = time
   }
 
+  /** Takes the top entry out. */
   #pop(): void {
     const last = --this.#size
-    if (last > 0) this.#siftDown(this.#times[last]!, this.#keys[last]!)
+    const time = this.#times[last]!
+    this.#times[last] = Number.POSITIVE_INFINITY
+    if (last > 0) this.#siftDown(time, this.#keys[last]!)
   }
 
-  #replaceTop(time: number, key: number): void {
-    this.#siftDown(time, key)
+  #fillHole(): void {
+    if (!this.#hole) return
+    this.#hole = false
+    this.#pop()
   }
 
   /** Puts (time, key) in at the top and lets it sink. */
   #siftDown(time: number, key: number): void {
     const times = this.#times
     const keys = this.#keys
-    const size = this.#size
+    const half = this.#size >> 1
     let i = 0
-    for (;;) {
+    while (i < half) {
       let child = 2 * i + 1
-      if (child >= size) break
-      const right = child + 1
-      if (right < size) {
-        const a = times[child]!
-        const b = times[right]!
-        // The smaller child without a branch: a misprediction costs more than the arithmetic.
-        child += +(b < a) | (+(b === a) & +(keys[right]! < keys[child]!))
-      }
+      const a = times[child]!
+      const b = times[child + 1]!
+      // The smaller child without a branch: a misprediction costs more than the arithmetic. Equal times are rare.
+      if (a === b) {
+        if (keys[child + 1]! < keys[child]! && child + 1 < this.#size) child++
+      } else child += +(b < a)
       const t = times[child]!
-      if (time < t || (time === t && key < keys[child]!)) break
+      if (time <= t && (time < t || key < keys[child]!)) break
       times[i] = t
       keys[i] = keys[child]!
       i = child
@@ -323,19 +339,24 @@ export class Simulator {
     keys[i] = key
   }
 
+  #sweepIfStale(): void {
+    if (this.#stale > 1024 && this.#stale * 2 > this.#size) this.#sweep()
+  }
+
   /** Drops the stale entries, when most are. */
   #sweep(): void {
-    const times = this.#times
-    const keys = this.#keys
+    this.#fillHole()
     const kept: [number, number][] = []
     for (let i = 0; i < this.#size; i++) {
-      if (this.#entry[keys[i]! % SLOTS_MAX] === keys[i]) kept.push([times[i]!, keys[i]!])
+      const key = this.#keys[i]!
+      if (this.#slots[slotOf(key) * SLOT_FIELDS + ENTRY] === key) kept.push([this.#times[i]!, key])
     }
     kept.sort((a, b) => a[0] - b[0] || a[1] - b[1]) // A sorted array is a heap.
+    this.#times.fill(Number.POSITIVE_INFINITY, kept.length, this.#size)
     this.#size = kept.length
     kept.forEach(([time, key], i) => {
-      times[i] = time
-      keys[i] = key
+      this.#times[i] = time
+      this.#keys[i] = key
     })
     this.#stale = 0
   }
@@ -343,20 +364,32 @@ export class Simulator {
   /** Gives everything pending new sequence numbers in the same order; after two thousand million of them. */
   #renumber(): void {
     this.#sweep()
-    const slots = Array.from(this.#keys.subarray(0, this.#size), (key) => key % SLOTS_MAX)
-    const byOrder = [...slots].sort((a, b) => this.#order[a]! - this.#order[b]!)
-    // An entry that waits early keeps its place before the others: what counts is the order in which it was armed.
-    byOrder.forEach((slot, i) => {
-      this.#order[slot] = i
-    })
+    const slots = this.#slots
+    const armed: number[] = []
+    for (let i = 0; i < this.#size; i++) {
+      const slot = slotOf(this.#keys[i]!)
+      if (slots[slot * SLOT_FIELDS + LATEST] === -1) slots[slot * SLOT_FIELDS + ENTRY] = -1
+      else armed.push(slot)
+    }
+    // What counts is the order in which they were armed, also for an entry that waits early.
+    armed.sort((a, b) => slots[a * SLOT_FIELDS + LATEST]! - slots[b * SLOT_FIELDS + LATEST]!)
+    this.#times.fill(Number.POSITIVE_INFINITY, 0, this.#size)
     this.#size = 0
-    this.#sequence = byOrder.length
-    for (const slot of slots) {
-      this.#entry[slot] = -1
-      const due = this.#due[slot]!
-      if (due !== Number.POSITIVE_INFINITY) this.#push(slot, due, this.#order[slot]! * SLOTS_MAX + slot)
+    this.#sequence = 0
+    for (const slot of armed) {
+      const at = slot * SLOT_FIELDS
+      const key = this.#sequence++ * SLOTS_MAX + slot
+      slots[at + LATEST] = key
+      slots[at + ENTRY] = key
+      slots[at + ENTRY_TIME] = slots[at + DUE]!
+      this.#push(slots[at + DUE]!, key)
     }
   }
+}
+
+/** The slot in a key: what is left of 2^22; the remainder operator is slow beyond 32 bits. */
+function slotOf(key: number): number {
+  return key - Math.floor(key / SLOTS_MAX) * SLOTS_MAX
 }
 
 interface Hold {

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import { forSeeds } from '#base/testing'
+import { SEQUENCE_MAX, Simulator } from './simulator.ts'
+
+/** What the queue must do, as slowly as can be: a list, searched for the least (time, order). */
+class Naive {
+  nowNs = 0
+  order = 0
+  armed = new Map<number, { due: number; order: number }>()
+
+  next(): number | undefined {
+    let best: number | undefined
+    for (const [id, { due, order }] of this.armed) {
+      const than = best === undefined ? undefined : this.armed.get(best)!
+      if (!than || due < than.due || (due === than.due && order < than.order)) best = id
+    }
+    return best
+  }
+}
+
+for (const [where, first] of [
+  ['', 0],
+  [' where the sequence numbers run out', SEQUENCE_MAX - 60],
+] as const) {
+  test(`the queue does what a sorted list does${where}`, () => {
+    forSeeds(400, (random) => {
+      const sim = new Simulator(1, first)
+      const naive = new Naive()
+      const got: string[] = []
+      const want: string[] = []
+      const slots: number[] = []
+      // Each time it fires, a source does what the seed says, on both.
+      const act = (depth: number) => {
+        for (let n = random.below(4); n > 0; n--) {
+          const id = random.below(slots.length)
+          const slot = slots[id]!
+          const due = sim.nowNs + random.below(6) * random.below(4)
+          switch (random.below(8)) {
+            case 0:
+              sim.disarm(slot)
+              naive.armed.delete(id)
+              break
+            case 1:
+              if (depth > 0) break
+              sim.release(slot)
+              naive.armed.delete(id)
+              slots[id] = source(id)
+              break
+            default:
+              sim.arm(slot, due)
+              naive.armed.set(id, { due, order: naive.order++ })
+          }
+          expect(sim.due(slots[id]!)).toBe(naive.armed.get(id)?.due ?? Number.POSITIVE_INFINITY)
+        }
+      }
+      const source = (id: number): number =>
+        sim.slot(`s${id}`, {
+          fire() {
+            got.push(`${id}@${sim.nowNs}`)
+            const expected = naive.next()!
+            naive.nowNs = naive.armed.get(expected)!.due
+            naive.armed.delete(expected)
+            want.push(`${expected}@${naive.nowNs}`)
+            if (got.length < 300) act(1)
+          },
+        })
+      for (let id = 0; id < 1 + random.below(12); id++) slots.push(source(id))
+      for (let round = 0; round < 20; round++) {
+        act(0)
+        if (random.below(3) === 0) {
+          const next = naive.next()
+          expect(sim.nextNs()).toBe(next === undefined ? Number.POSITIVE_INFINITY : naive.armed.get(next)!.due)
+          expect(sim.nextName()).toBe(next === undefined ? undefined : `s${next}`)
+        }
+        sim.run(sim.nowNs + random.below(10))
+      }
+      sim.run()
+      expect(got).toEqual(want)
+      expect(naive.armed.size).toBe(0)
+    })
+  })
+}
+
+test('many stale entries are swept, and nothing is lost', () => {
+  const sim = new Simulator(1)
+  let fired = 0
+  const slots = Array.from({ length: 2000 }, (_, i) => sim.slot(`s${i}`, { fire: () => void fired++ }))
+  for (let round = 10; round > 0; round--) for (const slot of slots) sim.arm(slot, round * 1000) // Ever earlier.
+  sim.run()
+  expect([fired, sim.nowNs, sim.events]).toEqual([2000, 1000, 2000])
+})
