@@ -1,13 +1,16 @@
 /**
  * A machine under QEMU whose clock counts instructions, and the exchange with the lab's agent in it.
  *
- * The two never wait for one another in virtual time: the guest writes its answer into memory that is a file here, and
- * stops the whole machine (its panic port pauses it). We read the answer, write the next request, and let it go on
- * at the same instruction. So how long we take can't be seen in the guest.
+ * The two never wait for one another in virtual time. The guest writes its answer into memory that is a file here,
+ * rings a bell, and writes a byte to a gate: a port whose other end is a pipe that we keep full, so that QEMU doesn't
+ * come back from that instruction until we make room. Meanwhile we read the answer and write the next request. How long
+ * we take can't be seen in the guest. (Pausing a machine in any other way lets QEMU's main loop move the clock of a
+ * virtual CPU that it finds idle, at a moment that depends on the weather.)
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
   closeSync,
+  constants,
   existsSync,
   ftruncateSync,
   mkdtempSync,
@@ -19,7 +22,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { type AgentChannel, decodeBody, encodeMessage } from '#backend/netns'
 import type { MachineFiles } from './image.ts'
 
@@ -36,7 +38,7 @@ export interface Machine extends AgentChannel {
 }
 
 /** What the machine is, word for word: every one of these may change what a guest sees. */
-function machineArguments(files: MachineFiles, exchange: string, console: string, seed: number): string[] {
+function machineArguments(files: MachineFiles, folder: string, seed: number): string[] {
   const memory = (id: string, path: string, bytes: number, more: string) => [
     ...['-object', `memory-backend-file,id=${id},mem-path=${path},size=${bytes},${more}`],
     ...['-device', `nvdimm,id=nvdimm-${id},memdev=${id}${more.includes('readonly=on') ? ',unarmed=on' : ''}`],
@@ -47,51 +49,58 @@ function machineArguments(files: MachineFiles, exchange: string, console: string
     ...['-cpu', 'max,-rdrand,-rdseed'], // Chance comes from the seed alone.
     ...['-icount', 'shift=0,align=off,sleep=off', '-rtc', 'base=2026-01-01T00:00:00,clock=vm'],
     ...['-seed', String(seed)],
-    ...['-device', 'pvpanic', '-action', 'panic=pause'],
+    ...['-chardev', 'stdio,id=bell,signal=off', '-device', 'isa-debugcon,iobase=0xe9,chardev=bell'],
+    ...['-chardev', `pipe,id=gate0,path=${folder}/gate0`, '-device', 'isa-debugcon,iobase=0xea,chardev=gate0'],
+    ...['-chardev', `pipe,id=gate1,path=${folder}/gate1`, '-device', 'isa-debugcon,iobase=0xeb,chardev=gate1'],
     ...memory('root', files.root, files.rootBytes, 'share=off,readonly=on'),
-    ...memory('exchange', exchange, EXCHANGE_BYTES, 'share=on'),
-    ...['-chardev', `file,id=console,path=${console}`, '-device', 'isa-serial,chardev=console'],
+    ...memory('exchange', `${folder}/exchange`, EXCHANGE_BYTES, 'share=on'),
+    ...['-chardev', `file,id=console,path=${folder}/console`, '-device', 'isa-serial,chardev=console'],
     ...['-kernel', files.kernel, '-initrd', files.initrd],
     ...['-append', 'console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable audit=0'],
-    ...['-qmp', 'stdio'],
   ]
 }
 
 /** Boots a machine; resolves when the agent in it waits for requests. */
 export async function startMachine(files: MachineFiles, seed: number): Promise<Machine> {
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'kaidoku-qemu-'))
-  const exchangePath = join(folder, 'exchange')
   const consolePath = join(folder, 'console')
-  const exchange = openSync(exchangePath, 'w+')
+  const exchange = openSync(join(folder, 'exchange'), 'w+')
   ftruncateSync(exchange, EXCHANGE_BYTES)
+  const gates = [0, 1].map((which) => openGate(join(folder, `gate${which}`)))
   // setpriv: QEMU ends with us, however we end.
-  const words = ['--pdeathsig', 'KILL', QEMU, ...machineArguments(files, exchangePath, consolePath, seed)]
+  const words = ['--pdeathsig', 'KILL', QEMU, ...machineArguments(files, folder, seed)]
   const child = spawn('setpriv', words, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
   const removeFolder = () => rmSync(folder, { recursive: true, force: true })
   process.once('exit', removeFolder)
 
-  const control = controlOver(child, () => {
+  const bell = bellOf(child, () => {
     const log = existsSync(consolePath) ? readFileSync(consolePath, 'utf8').trim().slice(-2000) : ''
     closeSync(exchange)
+    for (const gate of gates) gate.close()
     removeFolder()
     process.off('exit', removeFolder)
     return log
   })
 
-  /** Lets the machine run until it stops by itself, and gives the piece of answer that it left. */
-  const piece = async (go: boolean): Promise<{ more: boolean; bytes: Buffer }> => {
-    await control.untilStop(go)
+  let turn = 0
+  /** Waits until the machine stands still, and gives the piece of answer that it left. */
+  const piece = async (): Promise<{ more: boolean; bytes: Buffer }> => {
+    await bell.rung()
+    gates[(turn + 1) % 2]!.shut() // The guest has passed it, and comes to it next.
     const head = Buffer.alloc(8)
     readSync(exchange, head, 0, 8, ANSWER_AT)
     const bytes = Buffer.alloc(head.readUInt32LE(4))
     readSync(exchange, bytes, 0, bytes.length, ANSWER_AT + 8)
     return { more: head.readUInt32LE(0) !== 0, bytes }
   }
-  const answer = async (go: boolean): Promise<Uint8Array[]> => {
+  const goOn = () => gates[turn++ % 2]!.open()
+  const answer = async (): Promise<Uint8Array[]> => {
     const parts: Buffer[] = []
-    for (let one = await piece(go); ; one = await piece(true)) {
-      parts.push(one.bytes)
-      if (!one.more) break
+    for (;;) {
+      const { more, bytes } = await piece()
+      parts.push(bytes)
+      if (!more) break
+      goOn()
     }
     const [kind, ...fields] = decodeBody(Buffer.concat(parts))
     if (Buffer.from(kind!).toString() !== 'ok') throw new Error(Buffer.from(fields[0] ?? []).toString())
@@ -101,23 +110,24 @@ export async function startMachine(files: MachineFiles, seed: number): Promise<M
   let last: Promise<unknown> = Promise.resolve()
   const machine: Machine = {
     get running() {
-      return control.running
+      return bell.running
     },
     request(fields) {
       const answered = last.then(() => {
         const message = encodeMessage(fields)
         if (message.length > ANSWER_AT) throw new Error('a request of more than 16 MiB')
-        if (!control.running) throw new Error('the machine is off')
+        if (!bell.running) throw new Error('the machine is off')
         writeSync(exchange, message, 0, message.length, 0)
-        return answer(true)
+        goOn()
+        return answer()
       })
       last = answered.catch(() => {})
       return answered
     },
-    close: () => control.kill(),
+    close: () => bell.kill(),
   }
   try {
-    await answer(false)
+    await answer()
   } catch (error) {
     machine.close()
     throw error
@@ -125,31 +135,52 @@ export async function startMachine(files: MachineFiles, seed: number): Promise<M
   return machine
 }
 
-/** QEMU's machine protocol, as far as we speak it. */
-function controlOver(child: ChildProcess, ended: () => string) {
+/** A pipe that is full, so that who writes to it waits; QEMU's end is `path.out`. */
+function openGate(path: string) {
+  execFileSync('mkfifo', [`${path}.in`, `${path}.out`])
+  const pipe = openSync(`${path}.out`, constants.O_RDWR | constants.O_NONBLOCK)
+  const one = Buffer.alloc(1)
+  const shut = () => {
+    try {
+      for (;;) writeSync(pipe, one)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    }
+  }
+  shut()
+  return {
+    shut,
+    /** Makes room: a page, since that is what a pipe counts in. */
+    open: () => readSync(pipe, Buffer.alloc(4096)),
+    close: () => closeSync(pipe),
+  }
+}
+
+/** The machine's bell, one byte a ring, and its end. */
+function bellOf(child: ChildProcess, ended: () => string) {
   let running = true
-  let stopped = false
+  let rings = 0
   let complaints = ''
   let waiter: { resolve(): void; reject(error: Error): void } | undefined
-  const say = (command: string) => child.stdin!.write(`{"execute":"${command}"}\n`)
+  const wake = () => {
+    if (waiter === undefined || rings === 0) return
+    rings--
+    waiter.resolve()
+    waiter = undefined
+  }
   child.stdin!.on('error', () => {})
   child.stderr!.on('data', (data: Buffer) => {
     complaints = (complaints + data.toString()).slice(-2000)
   })
-  createInterface({ input: child.stdout! }).on('line', (line) => {
-    const message = JSON.parse(line) as { event?: string; QMP?: unknown; error?: { desc: string } }
-    if (message.QMP) say('qmp_capabilities')
-    if (message.error) complaints += `${message.error.desc}\n`
-    if (message.event !== 'STOP') return
-    stopped = true
-    waiter?.resolve()
-    waiter = undefined
+  child.stdout!.on('data', (data: Buffer) => {
+    rings += data.length
+    wake()
   })
   const gone = (error?: Error) => {
     if (!running) return
     running = false
-    const log = ended()
-    waiter?.reject(new Error(`the machine went off: ${[error?.message ?? '', complaints, log].join('\n').trim()}`))
+    complaints = [error?.message ?? '', complaints, ended()].join('\n').trim()
+    waiter?.reject(new Error(`the machine went off: ${complaints}`))
     waiter = undefined
   }
   child.on('error', gone)
@@ -158,15 +189,11 @@ function controlOver(child: ChildProcess, ended: () => string) {
     get running() {
       return running
     },
-    /** Resolves when the machine has stopped; `go` lets it go on first. */
-    untilStop(go: boolean): Promise<void> {
-      if (!go && stopped) return Promise.resolve()
+    rung(): Promise<void> {
       return new Promise((resolve, reject) => {
-        if (!running) return reject(new Error(`the machine is off: ${complaints.trim()}`))
+        if (!running) return reject(new Error(`the machine is off: ${complaints}`))
         waiter = { resolve, reject }
-        if (!go) return
-        stopped = false
-        say('cont')
+        wake()
       })
     },
     kill() {

@@ -1,6 +1,6 @@
-# Serves labs to the world outside, without ever waiting for it: an answer is written to the exchange (a second piece
-# of persistent memory), then a word to the machine's panic port stops the machine. While it is stopped no virtual time
-# passes; outside, the answer is read, the next request is written, and the machine goes on at the same instruction.
+# Serves labs to the world outside, without ever waiting for it in virtual time: an answer is written to the exchange (a
+# second piece of persistent memory), a byte on one port tells of it, and a byte on another, a gate, is not accepted
+# until the next request stands in the exchange. Within that one instruction the whole machine stands still.
 use strict;
 use warnings;
 use Fcntl qw(O_RDWR);
@@ -10,7 +10,8 @@ use Serve;
 use constant {
     ANSWER_AT  => 16 << 20, # Requests lie before, answers from here on, a piece of so much at a time.
     PIECE      => 8 << 20,
-    PANIC_PORT => 0x505,    # QEMU hw/misc/pvpanic-isa.c; bit 0 is "panicked", here "look at me".
+    BELL_PORT  => 0xe9,     # ../machine.ts has the same ports.
+    GATE_PORTS => [0xea, 0xeb],
     BLKFLSBUF  => 0x1261,
 };
 
@@ -34,11 +35,19 @@ sub read_at {
     return $bytes;
 }
 
-# Stops the machine. When the call returns, whoever is outside has done what they wanted.
-sub stop {
+sub out_byte {
+    my ($port) = @_;
+    sysseek $ports, $port, 0;
+    syswrite $ports, '.';
+}
+
+# Stands still. When the call returns, whoever is outside has done what they wanted. The gates take turns: the one that
+# was just passed is being closed again.
+my $turn = 0;
+sub stand_still {
     ioctl $exchange, BLKFLSBUF, 0 or die "exchange: $!\n"; # All written, and nothing kept that is going to change.
-    sysseek $ports, PANIC_PORT, 0;
-    syswrite $ports, "\1";
+    out_byte(BELL_PORT);
+    out_byte(GATE_PORTS->[$turn++ % 2]);
 }
 
 sub answer {
@@ -46,7 +55,7 @@ sub answer {
     do {
         my $piece = substr $bytes, 0, PIECE, '';
         write_at(ANSWER_AT, pack('VV', length $bytes ? 1 : 0, length $piece) . $piece);
-        stop();
+        stand_still();
     } while (length $bytes);
 }
 
