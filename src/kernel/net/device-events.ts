@@ -6,7 +6,7 @@
  * net/ipv4/devinet.c: inetdev_event(); net/ipv4/fib_frontend.c: fib_netdev_event().
  */
 import { announceAddresses, loopbackAddress } from './addresses.ts'
-import { IFF_LOOPBACK, IFF_LOWER_UP, IFF_RUNNING, IFF_UP, type NetDevice } from './device.ts'
+import { IFF_LOOPBACK, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, type NetDevice } from './device.ts'
 import { fibCarrier, fibDeviceDown, fibDeviceUp, fibMtuChanged } from './fib.ts'
 
 /** Below it, IPv4 is off. Linux 6.1 include/linux/inetdevice.h: inetdev_valid_mtu(). */
@@ -19,17 +19,17 @@ export function carrierNotify(device: NetDevice): void {
   device.net.generation++
 }
 
-/** Another hardware address is set. NETDEV_CHANGEADDR. */
-export function setDeviceAddress(device: NetDevice, address: number): void {
-  device.address = address
+/** The device's hardware address is another, or its broadcast address. NETDEV_CHANGEADDR. */
+export function addressChanged(device: NetDevice): void {
   device.net.neighbours.flushEntries(device, false)
   device.net.generation++
   if (device.inet.arpNotify) announceAddresses(device)
 }
 
-/** NOARP was set or cleared: what is known of neighbours means nothing now. */
-export function noArpChanged(device: NetDevice): void {
-  device.net.neighbours.flushEntries(device, false)
+/** Flags other than UP have changed while the device is up. NETDEV_CHANGE. */
+export function flagsChanged(device: NetDevice, changed: number): void {
+  if (changed & IFF_NOARP) device.net.neighbours.flushEntries(device, false)
+  carrierNotify(device)
 }
 
 /** `ip link set up`, or down. */

@@ -121,6 +121,10 @@ export class NetDevice implements Attached {
   allmulti = 0
   /** Whether it is still in the host's list. */
   registered = true
+  /** IFF_PROMISC and IFF_ALLMULTI as `ip link set` set them: only these are shown among the flags. Linux: gflags. */
+  givenFlags = 0
+  alias = ''
+  group = 0
   end: CableEnd | undefined = undefined
   readonly inet: InetDevice
 
@@ -149,7 +153,7 @@ export class NetDevice implements Attached {
 
   /** Flags as user space sees them. Linux 6.1 net/core/dev.c: dev_get_flags(). */
   get shownFlags(): number {
-    let flags = this.flags
+    let flags = (this.flags & ~(IFF_PROMISC | IFF_ALLMULTI)) | this.givenFlags
     if (flags & IFF_UP) {
       if (this.operstate !== 'DOWN') flags |= IFF_RUNNING
       if (this.carrier) flags |= IFF_LOWER_UP
@@ -162,11 +166,29 @@ export class NetDevice implements Attached {
     return this.up ? this.operstate : 'DOWN'
   }
 
-  /** The qdisc that `ip link` shows: none was ever needed while the device hasn't been up. */
-  get qdisc(): string {
-    return this.everUp || this.kind === 'loopback' ? this.looks.qdisc : 'noop'
-  }
+  /** Whether it was ever up: until then it has no queue. */
   everUp = false
+
+  /** The qdisc that `ip link` shows. */
+  get qdisc(): string {
+    return this.everUp ? this.looks.qdisc : 'noop'
+  }
+
+  /** One more, or one less, wants to see all frames. Linux 6.1 net/core/dev.c: __dev_set_promiscuity(). */
+  changePromiscuity(by: 1 | -1): void {
+    this.promiscuity += by
+    const on = this.promiscuity > 0
+    if (on === ((this.flags & IFF_PROMISC) !== 0)) return
+    this.flags ^= IFF_PROMISC
+    this.host.log(6, `device ${this.name} ${on ? 'entered' : 'left'} promiscuous mode`)
+  }
+
+  /** One more, or one less, wants to see all multicast. */
+  changeAllmulti(by: 1 | -1): void {
+    this.allmulti += by
+    if (this.allmulti > 0) this.flags |= IFF_ALLMULTI
+    else this.flags &= ~IFF_ALLMULTI
+  }
 
   /** Plugs a cable in, or out. */
   attach(end: CableEnd | undefined): void {
@@ -262,7 +284,7 @@ function tapsReceive(net: NetState, device: NetDevice, packet: Packet, outgoing:
   for (const tap of net.taps) {
     if (tap.device !== undefined && tap.device !== device) continue
     if (tap.protocol !== ETH_P_ALL && (outgoing || tap.protocol !== packet.etherType)) continue
-    tap.receive(packet, device)
+    tap.receivePacket(packet, device)
     taken = true
   }
   return taken

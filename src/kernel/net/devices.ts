@@ -19,7 +19,7 @@ export interface Tap {
   /** An EtherType, or ETH_P_ALL, which sees what goes out as well. */
   readonly protocol: number
   /** The packet goes on its way afterwards: clone it, or take its bytes at once. packetType says where it was going. */
-  receive(packet: Packet, device: NetDevice): void
+  receivePacket(packet: Packet, device: NetDevice): void
 }
 
 /** Who receives what, on all hosts of an image. */
@@ -126,4 +126,21 @@ export function deviceByIndex(host: Host, ifindex: number): NetDevice | undefine
 /** All devices, in order of ifindex. */
 export function devices(host: Host): readonly NetDevice[] {
   return netState.of(host).devices
+}
+
+/** Another name, for the device and the labels of its addresses. Linux 6.1 net/ipv4/devinet.c: inetdev_changename(). */
+export function renameDevice(device: NetDevice, name: string): void {
+  const { byName } = device.net
+  byName.delete(device.name)
+  device.name = name
+  byName.set(name, device)
+  device.inet.addresses = device.inet.addresses.map((own, i) => ({ ...own, label: relabel(own.label, name, i) }))
+}
+
+/** The first address's label is the name; the others keep what stands behind the colon, or get a number. */
+function relabel(label: string, name: string, position: number): string {
+  if (position === 0) return name
+  const colon = label.indexOf(':')
+  const suffix = colon < 0 ? `:${position + 1}` : label.slice(colon)
+  return name.slice(0, 15 - suffix.length) + suffix
 }

@@ -7,10 +7,15 @@
  *     insertAddress(makeAddress(eth0, { local: parseIpv4('10.0.0.1')!, prefix: 24 }))
  */
 export * from './addresses.ts'
+export type { ArpRequest } from './arp-ioctl.ts'
 export * from './cable.ts'
 export * from './device.ts'
 export * from './device-events.ts'
 export * from './devices.ts'
+export * from './ethtool.ts'
 export * from './inetdev.ts'
+export type { InterfaceRequest } from './ioctl.ts'
 export * from './neighbour.ts'
 export * from './netlink.ts'
+export { ATF_COM, ATF_PERM, ATF_PUBL } from './proc-dev.ts'
+export { installDevices, net } from './room.ts'

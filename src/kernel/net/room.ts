@@ -1,0 +1,33 @@
+/** The room `kernel/net`: what it installs in an image. */
+import type { KernelImage, Room } from '#kernel/core'
+import { installConfSysctls } from './conf-sysctl.ts'
+import { getAddresses, newAddress, removeAddressRequest } from './netlink-addr.ts'
+import { deleteLink, getLink, newLink, setLink } from './netlink-link.ts'
+import { deleteNeighbour, getNeighbours, newNeighbour } from './netlink-neigh.ts'
+import { installProcDev } from './proc-dev.ts'
+import { installSysClassNet } from './sys-class-net.ts'
+
+/** Devices, addresses, neighbours and ARP. */
+export function installDevices(image: KernelImage): void {
+  image.netlink('RTM_GETLINK', getLink)
+  image.netlink('RTM_SETLINK', setLink)
+  image.netlink('RTM_NEWLINK', newLink)
+  image.netlink('RTM_DELLINK', deleteLink)
+  image.netlink('RTM_GETADDR', getAddresses)
+  image.netlink('RTM_NEWADDR', newAddress)
+  image.netlink('RTM_DELADDR', removeAddressRequest)
+  image.netlink('RTM_GETNEIGH', getNeighbours)
+  image.netlink('RTM_NEWNEIGH', newNeighbour)
+  image.netlink('RTM_DELNEIGH', deleteNeighbour)
+  installConfSysctls(image)
+  installProcDev(image)
+  installSysClassNet(image)
+}
+
+export const net: Room = {
+  name: 'kernel/net',
+  needs: [],
+  install(image) {
+    installDevices(image)
+  },
+}
