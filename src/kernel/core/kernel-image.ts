@@ -17,7 +17,8 @@ import type {
 import { Inode, sharedInode } from './inode.ts'
 import { installProc } from './proc.ts'
 import { PseudoFolder, PseudoLeaf } from './pseudo.ts'
-import { installSysctls, SysctlFolder } from './sysctl.ts'
+import { SysctlFolder } from './sysctl.ts'
+import { installSysctls } from './sysctls.ts'
 
 export interface ImageOptions {
   /** `6.1.0-56-amd64`, as `uname -r` prints it. */
@@ -38,6 +39,8 @@ export class Image implements KernelImage {
   readonly root: Inode
   readonly procRoot = new PseudoFolder('/proc')
   readonly sysRoot = new PseudoFolder('/sys')
+  /** /proc/net leads through /proc/self/net to here. */
+  readonly netRoot = new PseudoFolder('/proc/net')
   readonly sysctls = new SysctlFolder('/proc/sys')
   readonly programs = new Map<string, Program>()
   readonly families = new Map<string, SocketFamily>()
@@ -142,6 +145,7 @@ export class Image implements KernelImage {
     const [top, ...names] = path.split('/').filter((name) => name !== '')
     const name = names.pop()
     assert((top === 'proc' || top === 'sys') && name, `${path} is not below /proc or /sys`)
+    if (top === 'proc' && names[0] === 'net') return { folder: this.netRoot.folder(names.slice(1)), name }
     return { folder: (top === 'proc' ? this.procRoot : this.sysRoot).folder(names), name }
   }
 }

@@ -8,6 +8,7 @@ import { AssertionFailed, assert, BudgetExceeded, NotModelled } from '#base/chec
 import type { Target } from '#base/sim'
 import type { OpenFile } from './file.ts'
 import type { KernelHost } from './kernel.ts'
+import { LoadAverage } from './load.ts'
 import { Pipe } from './pipe.ts'
 import { dropReference, Process, ProcessEnd } from './process.ts'
 import type { Signal } from './signal.ts'
@@ -55,10 +56,14 @@ export class Machine implements Target {
   /** When the CPU has worked off what it was charged. */
   cpuFreeNs = 0
   busyNs = 0
-  forks = 0
+  userNs = 0
+  systemNs = 0
+  switches = 0
+  readonly load: LoadAverage
   /** Pipes of the FIFOs that are open, by inode. */
   readonly fifos = new Map<unknown, Pipe>()
   lastPid = FIRST_PID - 1
+  pidMax = PID_MAX
   #nextInode = 20_000
   readonly #slot: number
   readonly #queue: Process[] = []
@@ -66,6 +71,7 @@ export class Machine implements Target {
 
   constructor(host: KernelHost) {
     this.host = host
+    this.load = new LoadAverage(host.bootedNs)
     this.#slot = host.sim.slot(`${host.name}: processes`, this)
     this.init = new Process(this, 1, undefined, undefined)
     this.init.name = 'systemd'
@@ -93,6 +99,7 @@ export class Machine implements Target {
     }
     process.queued = true
     this.#queue.push(process)
+    this.load.note(this.host.sim.nowNs, this.#queue.length, this.cpuFreeNs)
     if (!this.current) this.#arm()
   }
 
@@ -117,6 +124,7 @@ export class Machine implements Target {
     this.current = process
     try {
       process.switches++
+      this.switches++
       const killed = process.takeSignals()
       if (killed) this.#finish(process, killed)
       else if (!process.stopped) {
@@ -141,6 +149,7 @@ export class Machine implements Target {
     this.cpuFreeNs = Math.max(this.cpuFreeNs, sim.nowNs) + process.debtNs
     this.busyNs += process.debtNs
     process.debtNs = 0
+    this.load.note(sim.nowNs, this.#queue.length, this.cpuFreeNs)
   }
 
   #block(process: Process, wait: Wait): void {
@@ -168,7 +177,7 @@ export class Machine implements Target {
   // Birth and death.
 
   #newPid(): number {
-    do this.lastPid = this.lastPid + 1 >= PID_MAX ? FIRST_PID : this.lastPid + 1
+    do this.lastPid = this.lastPid + 1 >= this.pidMax ? FIRST_PID : this.lastPid + 1
     while (this.processes.has(this.lastPid))
     return this.lastPid
   }
@@ -219,7 +228,6 @@ export class Machine implements Target {
   }
 
   #start(process: Process, body: SpawnBody): void {
-    this.forks++
     process.body = body(new SystemCalls(process))
     this.makeRunnable(process)
   }

@@ -220,8 +220,13 @@ export class Process implements Waiter, Target {
   /** user or system CPU time, to be paid by waiting. */
   charge(ns: number, user: boolean): void {
     this.debtNs += ns
-    if (user) this.userNs += ns
-    else this.systemNs += ns
+    if (user) {
+      this.userNs += ns
+      this.machine.userNs += ns
+    } else {
+      this.systemNs += ns
+      this.machine.systemNs += ns
+    }
   }
 
   // Descriptors.

@@ -107,6 +107,7 @@ export class PseudoFolder extends Node {
   readonly type = 'directory'
   readonly path: string
   readonly entries = new Map<string, Node>()
+  mode = 0o555
   dynamic: PseudoDirectory | undefined
 
   constructor(path: string, dynamic?: PseudoDirectory) {
@@ -116,7 +117,7 @@ export class PseudoFolder extends Node {
   }
 
   override stat(host: KernelHost): Stat {
-    return pseudoStat('directory', 0o555, this.path, host)
+    return pseudoStat('directory', this.mode, this.path, host)
   }
 
   override lookup(host: KernelHost, name: string): Node | undefined {
@@ -188,6 +189,7 @@ class PseudoDirectoryFile implements OpenFile {
 
 export class PseudoLink extends Node {
   readonly type = 'symlink'
+  mode = 0o777
   readonly target: string | ((host: KernelHost) => string)
   readonly path: string
   readonly to: ((host: KernelHost) => Node | undefined) | undefined
@@ -204,7 +206,7 @@ export class PseudoLink extends Node {
   }
 
   override stat(host: KernelHost): Stat {
-    return pseudoStat('symlink', 0o777, this.path, host)
+    return pseudoStat('symlink', this.mode, this.path, host)
   }
 
   override readlink(host: KernelHost): string {

@@ -4,7 +4,6 @@ import type { SysResult } from './errno.ts'
 import { fail, OK, ok } from './errno.ts'
 import type { PseudoFile, Sysctl } from './image.ts'
 import type { KernelHost } from './kernel.ts'
-import type { Image } from './kernel-image.ts'
 import type { Node } from './node.ts'
 import { PseudoFolder, PseudoLeaf } from './pseudo.ts'
 
@@ -149,20 +148,4 @@ export function integerSysctl(
   }
   if (limits.list) sysctl.list = limits.list
   return sysctl
-}
-
-/** The kernel's own: those that every host has. */
-export function installSysctls(image: Image): void {
-  const constant = (name: string, value: string) => image.sysctl({ name, get: () => value })
-  constant('kernel.ostype', 'Linux')
-  constant('kernel.osrelease', image.release)
-  constant('kernel.version', image.version)
-  image.sysctl({
-    name: 'kernel.hostname',
-    get: (host) => (host as KernelHost).hostname,
-    set(host, _instance, value) {
-      ;(host as KernelHost).hostname = value.split('\n')[0]!.slice(0, 64)
-      return OK
-    },
-  })
 }
