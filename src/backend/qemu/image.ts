@@ -53,23 +53,22 @@ export function cacheDirectory(): string {
   return KAIDOKU_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kaidoku')
 }
 
-/** A change to how images are made makes new ones. */
+/** To be counted up when the root image is made in another way. */
 const RECIPE = '1'
 
 /** Makes what isn't in the cache yet, and drops what the cache holds of older packages. */
 export async function prepareMachine(onProgress: (text: string) => void = () => {}): Promise<MachineFiles> {
   const release = kernelRelease()!
   const { packages } = guestPackages()
-  const ours = ownFiles()
   const versions = packages.map(({ name, version }) => `${name} ${version}\n`).join('')
   const kernelVersion = readFileSync(`/boot/vmlinuz-${release}`)
   const rootKey = hash(RECIPE, versions, release, kernelVersion)
-  const key = hash(rootKey, ...ours.map(({ path, content }) => `${path}\n${content}`))
+  const initrd = cpio(initialFiles(release, ownFiles()))
   const cache = cacheDirectory()
   mkdirSync(cache, { recursive: true })
   const files = {
     kernel: join(cache, `vmlinux-${rootKey}`),
-    initrd: join(cache, `initrd-${key}`),
+    initrd: join(cache, `initrd-${hash(initrd)}`),
     root: join(cache, `root-${rootKey}`),
     release,
   }
@@ -81,7 +80,7 @@ export async function prepareMachine(onProgress: (text: string) => void = () => 
     renameSync(unfinished, path)
   }
   await make(files.kernel, (path) => writeFileSync(path, extractKernel(kernelVersion)))
-  await make(files.initrd, (path) => writeFileSync(path, cpio(initialFiles(release, ours))))
+  await make(files.initrd, (path) => writeFileSync(path, initrd))
   await make(files.root, async (path) => {
     onProgress(`qemu: making the root image of ${packages.length} packages`)
     await makeRoot(path, filesOf(packages), release)
@@ -142,6 +141,17 @@ export function moduleOrder(names: string[], dependencies: string): string[] {
   return order
 }
 
+/**
+ * A module without the signature after it: checking one takes the guest a tenth of a second, and these are as they were
+ * installed. @see Linux 6.1 include/linux/module_signature.h
+ */
+export function withoutSignature(module: Buffer): Buffer {
+  const MARK = '~Module signature appended~\n'
+  const markAt = module.length - MARK.length
+  if (module.toString('latin1', markAt) !== MARK) return module
+  return module.subarray(0, markAt - 12 - module.readUInt32BE(markAt - 4))
+}
+
 /** nfit comes last of the memory's modules: then its devices find their drivers. */
 const BOOT_MODULES = ['crc32c_generic', 'ext4', 'nd_pmem', 'nfit', 'overlay', 'tun']
 
@@ -164,14 +174,14 @@ function initialFiles(release: string, ours: { path: string; content: string }[]
   for (const [path] of libraries) file(path.slice(1), readFileSync(path), true)
   file('usr/bin/perl', readFileSync('/usr/bin/perl'), true)
   const modulesOfPerl = '/usr/lib/x86_64-linux-gnu/perl-base'
-  for (const name of ['strict.pm', 'warnings.pm']) {
+  for (const name of ['strict.pm', 'warnings.pm', 'warnings/register.pm', 'constant.pm', 'integer.pm']) {
     file(join(modulesOfPerl, name).slice(1), readFileSync(join(modulesOfPerl, name)))
   }
   const modules = `/lib/modules/${release}`
   const order = moduleOrder(BOOT_MODULES, readFileSync(join(modules, 'modules.dep'), 'utf8'))
   const flat = order.map((path) => path.replace(/^.*\//, ''))
   order.forEach((path, i) => {
-    file(`modules/${flat[i]}`, readFileSync(join(modules, path)))
+    file(`modules/${flat[i]}`, withoutSignature(readFileSync(join(modules, path))))
   })
   file('modules/order', Buffer.from(flat.map((name) => `${name}\n`).join('')))
   return entries
