@@ -38,6 +38,7 @@ export const ERRNO = {
   ENOTEMPTY: [39, 'Directory not empty'],
   ELOOP: [40, 'Too many levels of symbolic links'],
   ENODATA: [61, 'No data available'],
+  ENONET: [64, 'Machine is not on the network'],
   EPROTO: [71, 'Protocol error'],
   EBADMSG: [74, 'Bad message'],
   EOVERFLOW: [75, 'Value too large for defined data type'],
@@ -66,6 +67,7 @@ export const ERRNO = {
   EHOSTUNREACH: [113, 'No route to host'],
   EALREADY: [114, 'Operation already in progress'],
   EINPROGRESS: [115, 'Operation now in progress'],
+  EREMOTEIO: [121, 'Remote I/O error'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type Errno = keyof typeof ERRNO

@@ -1,6 +1,7 @@
 /** The room `kernel/net`: what it installs in an image. */
 import type { KernelImage, Room } from '#kernel/core'
 import { installConfSysctls } from './conf-sysctl.ts'
+import { installInet } from './inet.ts'
 import { getAddresses, newAddress, removeAddressRequest } from './netlink-addr.ts'
 import { deleteLink, getLink, newLink, setLink } from './netlink-link.ts'
 import { deleteNeighbour, getNeighbours, newNeighbour } from './netlink-neigh.ts'
@@ -29,5 +30,6 @@ export const net: Room = {
   needs: [],
   install(image) {
     installDevices(image)
+    installInet(image)
   },
 }

@@ -1,0 +1,142 @@
+/**
+ * What IPv4 keeps for a host: its tables, rules and caches, sysctls as plain numbers, counters. Everything that an idle
+ * host doesn't need is made when first used.
+ */
+import { Trace } from '#base/sim'
+import { defineState, type Host } from '#kernel/core'
+import { type NetState, netState } from './devices.ts'
+import type { FibInfo, FibTable } from './fib.ts'
+import type { Fragments } from './fragments.ts'
+import { type PacketHooks, packetHooks } from './hooks.ts'
+import { IpCounters } from './ip-counters.ts'
+import type { Peers } from './ip-peers.ts'
+import type { IpEvent } from './ip-trace.ts'
+import { HZ } from './jiffies.ts'
+import type { RouteCache } from './route-cache.ts'
+import type { FibRule } from './rules.ts'
+import type { SocketTables } from './sockets/tables.ts'
+
+/** net.ipv4.*, with Linux's defaults. A host has these until it writes one. */
+export class IpSysctls {
+  ipForward = 0
+  defaultTtl = 64
+  noPmtuDisc = 0
+  forwardUsePmtu = 0
+  forwardUpdatePriority = 1
+  nonlocalBind = 0
+  earlyDemux = 1
+  echoIgnoreAll = 0
+  echoEnableProbe = 0
+  echoIgnoreBroadcasts = 1
+  ignoreBogusErrors = 1
+  errorsUseInboundAddress = 0
+  /** In jiffies. */
+  icmpRatelimit = HZ
+  icmpRatemask = 0x1818
+  icmpPerSecond = 1000
+  icmpBurst = 50
+  fwmarkReflect = 0
+  pingGroupLow = 1
+  pingGroupHigh = 0
+  portLow = 32768
+  portHigh = 60999
+  reservedPorts = ''
+  unprivilegedPortStart = 1024
+  autobindReuse = 0
+  dynaddr = 0
+  multipathUseNeighbour = 0
+  multipathHashPolicy = 0
+  // net.ipv4.route.*; in jiffies where the kernel's are.
+  redirectNumber = 9
+  redirectLoad = HZ / 50
+  redirectSilence = (HZ / 50) << 10
+  errorCost = HZ
+  errorBurst = 5 * HZ
+  gcTimeout = 300 * HZ
+  minPmtu = 552
+  mtuExpires = 600 * HZ
+  minAdvmss = 256
+  // Reassembly.
+  fragmentHigh = 4 * 1024 * 1024
+  fragmentLow = 3 * 1024 * 1024
+  fragmentTimeout = 30 * HZ
+  fragmentMaxDistance = 64
+  // net.core.
+  rmemDefault = 212992
+  rmemMax = 212992
+  wmemDefault = 212992
+  wmemMax = 212992
+}
+
+/** What all hosts have that never wrote a sysctl. */
+const DEFAULTS = Object.freeze(new IpSysctls())
+
+export class InetState {
+  readonly host: Host
+  /** Its `generation` grows when anything changes that a route may depend on; cached routes of another one are void. */
+  readonly net: NetState
+  /** Grows when an address or a device comes or goes. */
+  addressGeneration = 1
+  exceptionGeneration = 1
+  local: FibTable | undefined = undefined
+  main: FibTable | undefined = undefined
+  /** By id; only those besides local and main. */
+  tables: Map<number, FibTable> | undefined = undefined
+  /** Every FibInfo in use, in order of creation. */
+  infos: FibInfo[] = []
+  /** Undefined: the three that every host has. */
+  rules: FibRule[] | undefined = undefined
+  /** Once rules were changed, local and main are looked up one after the other; before that as if merged. */
+  customRules = false
+  customLocalRoutes = false
+  sysctls: Readonly<IpSysctls> = DEFAULTS
+  cache: RouteCache | undefined = undefined
+  counters: IpCounters | undefined = undefined
+  peers: Peers | undefined = undefined
+  fragments: Fragments | undefined = undefined
+  sockets: SocketTables | undefined = undefined
+  idents: Map<string, { id: number; jiffies: number }> | undefined = undefined
+  /** The key of the multipath hash. */
+  pathSecret: number | undefined = undefined
+  icmpCredit = 0
+  icmpStamp = 0
+  readonly hooks: PacketHooks
+  /** Tells the trace, if somebody listens. */
+  get tell(): ((event: IpEvent) => void) | undefined {
+    const trace = this.trace
+    return trace && trace.listeners !== 0 ? (event) => trace.emit(event) : undefined
+  }
+  /** Listen to it, and every packet tells its way. */
+  trace: Trace<IpEvent> | undefined = undefined
+
+  constructor(host: Host) {
+    this.host = host
+    this.net = netState.of(host)
+    this.hooks = packetHooks(host.image)
+  }
+
+  /** The sysctls, a host's own from now on. */
+  writableSysctls(): IpSysctls {
+    if (this.sysctls === DEFAULTS) this.sysctls = Object.assign(new IpSysctls(), DEFAULTS)
+    return this.sysctls as IpSysctls
+  }
+
+  count(): IpCounters {
+    this.counters ??= new IpCounters()
+    return this.counters
+  }
+}
+
+export const inetState = defineState((host) => new InetState(host))
+
+/** Voids all cached routes of a host. Linux 6.1 net/ipv4/route.c: rt_cache_flush(). */
+export function flushRouteCache(host: Host): void {
+  netState.of(host).generation++
+}
+
+/** The trace of a host's packets; listening makes it. */
+export function ipTrace(host: Host): Trace<IpEvent> {
+  const state = inetState.of(host)
+  state.trace ??= new Trace()
+  return state.trace
+}

@@ -1,0 +1,17 @@
+/** What IPv4 delivers to, by protocol number. Linux 6.1 net/ipv4/protocol.c: inet_protos[]. */
+import type { Packet } from '#wire/inet'
+import type { NetDevice } from './device.ts'
+import { icmpReceive } from './icmp-receive.ts'
+import type { InetState } from './ip-state.ts'
+import { tcpReceive } from './ip-tcp.ts'
+import { udpReceive } from './sockets/udp.ts'
+
+export type ProtocolHandler = (state: InetState, packet: Packet, device: NetDevice) => void
+
+/** By number; other rooms may add theirs. */
+export const protocolHandlers: (ProtocolHandler | undefined)[] = new Array(256).fill(undefined)
+protocolHandlers[1] = (state, packet, device) => icmpReceive(state, packet, device)
+/** IGMP: membership is not modelled beyond the groups that a device is in; queries and reports are taken and forgotten. */
+protocolHandlers[2] = () => {}
+protocolHandlers[6] = (state, packet, device) => tcpReceive(state, packet, device)
+protocolHandlers[17] = (state, packet, device) => udpReceive(state, packet, device)
