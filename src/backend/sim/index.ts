@@ -1,0 +1,11 @@
+/**
+ * The simulated data centre.
+ *
+ *     const run = await runArticle(createSimBackend(), article, { seed: 1 })
+ *
+ *     const lab = new SimLab(plan, { seed: 1, start: DEFAULT_START, capture: false })
+ *     lab.world.frames.listen(show)
+ *     await lab.command('client', 'ping -c 1 web1', { onOutput: print })
+ */
+export { createSimBackend } from './backend.ts'
+export { LabFileRefused, SimLab, type SimLabOptions } from './lab.ts'
