@@ -2,14 +2,14 @@
 
 import { encodeUtf8 } from '#base/bytes'
 import { NotModelled } from '#base/check'
-import type { Body, Sys } from '#kernel/core'
+import { type Body, readTextFile, type Sys, strerror } from '#kernel/core'
 import { parseIpv4 } from '#wire/inet'
 import { changeAddress, flushAddresses } from './address-change.ts'
 import { showAddresses } from './address-show.ts'
 import { addressHelp, ipHelp, linkHelp, maddressHelp, neighbourHelp, routeHelp, ruleHelp } from './help.ts'
 import { addLink, deleteLink, setLink } from './link-change.ts'
 import { showMulticast } from './maddress.ts'
-import { readNames, readTextFile } from './names.ts'
+import { readNames } from './names.ts'
 import { changeNeighbour, flushNeighbours, getNeighbour, showNeighbours } from './neighbour.ts'
 import type { Family } from './prefix.ts'
 import { changeRoute, getRoute } from './route-change.ts'
@@ -272,7 +272,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 /** Reads /etc/hosts, the other way round. */
 function* readHosts(sys: Sys): Body<Map<number, string>> {
   const hosts = new Map<number, string>()
-  for (const line of ((yield* readTextFile(sys, '/etc/hosts')) ?? '').split('\n')) {
+  const read = yield* readTextFile(sys, '/etc/hosts')
+  for (const line of (read.ok ? read.value : '').split('\n')) {
     const [text = '', name] = line.replace(/#.*/, '').trim().split(/\s+/)
     const number = parseIpv4(text)
     if (number !== undefined && name && !hosts.has(number)) hosts.set(number, name)
@@ -328,12 +329,12 @@ function* runBatch(
   hosts: Map<number, string> | undefined,
 ): Body<number> {
   const path = line.batch!
-  const text = yield* readTextFile(sys, path === '-' ? '/dev/stdin' : path)
-  if (text === undefined) {
-    return yield* refuse(sys, new Refusal(`Cannot open file "${path}" for reading: No such file or directory\n`, 1))
+  const read = yield* readTextFile(sys, path === '-' ? '/dev/stdin' : path)
+  if (!read.ok) {
+    return yield* refuse(sys, new Refusal(`Cannot open file "${path}" for reading: ${strerror(read.errno)}\n`, 1))
   }
   let status = 0
-  const lines = text.split('\n')
+  const lines = read.value.split('\n')
   for (let i = 0; i < lines.length; i++) {
     const number = i + 1
     let command = lines[i]!

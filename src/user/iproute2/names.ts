@@ -1,6 +1,5 @@
 /** Numbers that have names: the files below /etc/iproute2, and what the tool knows without them. */
-import { decodeUtf8 } from '#base/bytes'
-import type { Body, Sys } from '#kernel/core'
+import { type Body, readTextFile, type Sys } from '#kernel/core'
 import { parseUnsigned } from './words.ts'
 
 /** Names of small numbers, both ways. */
@@ -114,20 +113,9 @@ const FILES = ['rt_tables', 'rt_protos', 'rt_scopes', 'rt_dsfield', 'group', 'rt
 /** Reads the files of names that are there. */
 export function* readNames(sys: Sys, numeric: boolean): Body<Names> {
   const files: Record<string, string> = {}
-  for (const name of FILES) files[name] = (yield* readTextFile(sys, `/etc/iproute2/${name}`)) ?? ''
-  return new Names(files, numeric)
-}
-
-/** A whole file as text; undefined if it can't be opened. */
-export function* readTextFile(sys: Sys, path: string): Body<string | undefined> {
-  const opened = yield* sys.open(path)
-  if (!opened.ok) return undefined
-  const pieces: number[] = []
-  for (;;) {
-    const read = yield* sys.read(opened.value, 65536)
-    if (!read.ok || read.value.length === 0) break
-    for (const byte of read.value) pieces.push(byte)
+  for (const name of FILES) {
+    const read = yield* readTextFile(sys, `/etc/iproute2/${name}`)
+    if (read.ok) files[name] = read.value
   }
-  sys.close(opened.value)
-  return decodeUtf8(Uint8Array.from(pieces))
+  return new Names(files, numeric)
 }

@@ -40,11 +40,11 @@ export interface PingSetup {
 /** struct sock_extended_err, and who sent the ICMP message. */
 interface ExtendedError {
   errno: Errno
-  origin: 'local' | 'icmp'
+  origin: 'LOCAL' | 'ICMP'
   type: number
   code: number
   info: number
-  offender: number
+  offender: number | undefined
 }
 
 export class PingSession {
@@ -244,7 +244,7 @@ export class PingSession {
     const got = yield* sys.receive(socket.fd, 8, { errorQueue: true, dontWait: true })
     if (!got.ok) return got.errno === 'EAGAIN' || got.errno === 'EINTR' ? 'none' : 'failed'
     const error = got.value.control['IP_RECVERR'] as ExtendedError
-    if (error.origin === 'local') {
+    if (error.origin === 'LOCAL') {
       if (options.quiet) return 'local'
       if (options.flood) io.print('E')
       else if (error.errno !== 'EMSGSIZE') io.warn('local error', error.errno)
@@ -274,7 +274,7 @@ export class PingSession {
       this.#printTime()
       const rest = error.type === ICMP_PARAMETERPROB ? error.info << 24 : error.info
       const what = describeIcmp(error.type, error.code, rest >>> 0, (address) => this.#nameOf(address))
-      io.print(`From ${this.#nameOf(error.offender)} icmp_seq=${sequence} ${what}`)
+      io.print(`From ${this.#nameOf(error.offender ?? 0)} icmp_seq=${sequence} ${what}`)
       io.flush()
     }
     return 'network'
@@ -302,7 +302,7 @@ export class PingSession {
       ipOptions = bytes.slice(20, headerBytes)
     } else {
       ttl = Number(got.control['IP_TTL'] ?? 0)
-      const given = got.control['IP_RETOPTS']
+      const given = got.control['IP_RECVOPTS']
       if (given instanceof Uint8Array) ipOptions = given.slice()
     }
     const icmp = bytes.subarray(headerBytes)

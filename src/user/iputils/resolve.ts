@@ -1,6 +1,5 @@
 /** Names and addresses by /etc/hosts. There is no DNS here: what isn't in the file can't be looked up for now. */
-import { decodeUtf8 } from '#base/bytes'
-import type { Body, Sys } from '#kernel/core'
+import { type Body, readTextFile, type Sys } from '#kernel/core'
 import { formatIpv4, parseIpv4, parseIpv4Loose } from '#wire/inet'
 
 /** What getaddrinfo(3) found. */
@@ -43,14 +42,6 @@ export class Hosts {
 
 /** Reads /etc/hosts. */
 export function* readHosts(sys: Sys): Body<Hosts> {
-  const opened = yield* sys.open('/etc/hosts')
-  if (!opened.ok) return new Hosts('')
-  const pieces: number[] = []
-  for (;;) {
-    const read = yield* sys.read(opened.value, 65536)
-    if (!read.ok || read.value.length === 0) break
-    for (const byte of read.value) pieces.push(byte)
-  }
-  sys.close(opened.value)
-  return new Hosts(decodeUtf8(Uint8Array.from(pieces)))
+  const read = yield* readTextFile(sys, '/etc/hosts')
+  return new Hosts(read.ok ? read.value : '')
 }

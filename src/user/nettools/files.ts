@@ -1,20 +1,12 @@
 /** Text files, and /etc/hosts both ways. */
-import { decodeUtf8 } from '#base/bytes'
-import type { Body, Sys } from '#kernel/core'
+import { type Body, readTextFile, type Sys } from '#kernel/core'
 import { formatIpv4, parseIpv4 } from '#wire/inet'
 
 /** A file's lines without their ends; undefined if it can't be opened. */
 export function* readLines(sys: Sys, path: string): Body<string[] | undefined> {
-  const opened = yield* sys.open(path)
-  if (!opened.ok) return undefined
-  const bytes: number[] = []
-  for (;;) {
-    const read = yield* sys.read(opened.value, 65536)
-    if (!read.ok || read.value.length === 0) break
-    for (const byte of read.value) bytes.push(byte)
-  }
-  sys.close(opened.value)
-  const lines = decodeUtf8(Uint8Array.from(bytes)).split('\n')
+  const read = yield* readTextFile(sys, path)
+  if (!read.ok) return undefined
+  const lines = read.value.split('\n')
   if (lines.at(-1) === '') lines.pop()
   return lines
 }

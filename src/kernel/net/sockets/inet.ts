@@ -413,7 +413,7 @@ export abstract class InetSocket implements KernelSocket {
       length: bytes.length,
       from,
       timeNs: first.timeNs,
-      control: this.#control(first.packet, first.device),
+      control: this.#control(first.packet, first.device, first.timeNs),
     })
   }
 
@@ -433,8 +433,9 @@ export abstract class InetSocket implements KernelSocket {
   }
 
   /** ip_cmsg_recv(). */
-  #control(packet: Packet, device: NetDevice | undefined): Record<string, unknown> {
+  #control(packet: Packet, device: NetDevice | undefined, timeNs?: number): Record<string, unknown> {
     const control: Record<string, unknown> = {}
+    if (this.timestamp && timeNs !== undefined) control['SO_TIMESTAMP'] = wallClock(this.host, timeNs)
     if (this.packetInfo && device) {
       const route = packet.route as Route | undefined
       control['IP_PKTINFO'] = {
@@ -569,6 +570,14 @@ function inRange(name: string, value: number): boolean {
   if (name === 'IP_TOS') return value >= 0 && value <= 255
   if (name === 'IP_MTU_DISCOVER') return value >= 0 && value <= 5
   return true
+}
+
+/** CLOCK_REALTIME as it was at a moment of the lab's. */
+function wallClock(host: Host & { realtime?(): { s: number; ns: number } }, timeNs: number): { s: number; ns: number } {
+  const now = host.realtime?.() ?? { s: host.startS, ns: host.sim.nowNs }
+  const ns = now.ns - (host.sim.nowNs - timeNs)
+  const carry = Math.floor(ns / 1e9)
+  return { s: now.s + carry, ns: ns - carry * 1e9 }
 }
 
 /** Whether an address is one that only who asked for SO_BROADCAST may send to. */
