@@ -132,6 +132,15 @@ function routeMessage(
   return message
 }
 
+/**
+ * The table that a lookup names: until a host has had a rule of its own, the local table lives in the main one.
+ * Linux 6.1 net/ipv4/fib_trie.c: fib_trie_unmerge(); fib_rules.c: net->ipv4.fib_has_custom_rules.
+ */
+function foundIn(host: Host, result: { table?: { id: number } | undefined }): number | undefined {
+  const merged = result.table?.id === RT_TABLE_LOCAL && !inetState.of(host).customRules
+  return merged ? RT_TABLE_MAIN : result.table?.id
+}
+
 /** All routes, table after table in the order of the kernel's hash. inet_dump_fib(). */
 function dumpRoutes(host: Host, tableId: number | undefined): NetlinkAnswer {
   const state = inetState.of(host)
@@ -229,7 +238,7 @@ function getRoute(host: Host, request: Extract<RouteRequest, { get: true }>): Ne
   if (typeof route === 'string') return failure(route)
   if (request.fibMatch) {
     if (!result.info) return failure(ROUTE_TYPES[result.type].error ?? 'EHOSTUNREACH')
-    const table = result.table?.id ?? RT_TABLE_MAIN
+    const table = foundIn(host, result) ?? RT_TABLE_MAIN
     return {
       ok: true,
       messages: [routeMessage(result.key, result.prefix, table, result.tos, result.type, result.info)],
@@ -242,7 +251,7 @@ function getRoute(host: Host, request: Extract<RouteRequest, { get: true }>): Ne
     family: 'AF_INET',
     dst: request.dst,
     prefix: 32,
-    table: result.table?.id ?? (result.info ? RT_TABLE_MAIN : 0),
+    table: foundIn(host, result) ?? (result.info ? RT_TABLE_MAIN : 0),
     protocol: 0,
     scope: 0,
     routeType: route.type,
