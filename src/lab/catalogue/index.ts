@@ -6,6 +6,7 @@ import { createImage, type Image, type Room } from '#kernel/core'
 import { net } from '#kernel/net'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
+import { nettools } from '#user/nettools'
 import { procps } from '#user/procps'
 import { shell } from '#user/shell'
 
