@@ -43,7 +43,7 @@ interface Waiting {
 
 function channelOver(child: ChildProcess): Agent {
   let complaints = ''
-  let received = Buffer.alloc(0)
+  let received: Buffer = Buffer.alloc(0)
   let waiting: Waiting | undefined
   let last: Promise<unknown> = Promise.resolve()
   const exited = new Promise<void>((resolve) => {

@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import type { Backend, LabSession } from '#article/runner'
-import { startAgent } from './agent.ts'
+import type { Backend } from '#article/runner'
+import { type Agent, startAgent } from './agent.ts'
 import { openSession } from './session.ts'
 
 /** What a lab can't be built without, where a Debian has it. */
@@ -32,7 +32,7 @@ export async function netnsUnavailable(): Promise<string | undefined> {
 
 /** Creates the backend. Each session is a process of its own, and all of a lab ends with it. */
 export function createNetnsBackend(): Backend {
-  const open = new Set<LabSession>()
+  const open = new Set<Agent>()
   return {
     name: 'netns',
     unavailable: netnsUnavailable,
@@ -40,15 +40,14 @@ export function createNetnsBackend(): Backend {
       const why = await netnsUnavailable()
       if (why !== undefined) throw new Error(why)
       const agent = startAgent()
-      const session = await openSession(agent, plan, options, async () => {
-        open.delete(session)
-        await agent.close()
+      open.add(agent)
+      return openSession(agent, plan, options, () => {
+        open.delete(agent)
+        return agent.close()
       })
-      open.add(session)
-      return session
     },
     async close() {
-      await Promise.all([...open].map((session) => session.close()))
+      await Promise.all([...open].map((agent) => agent.close()))
     },
   }
 }

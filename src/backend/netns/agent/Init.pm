@@ -5,8 +5,8 @@ package Init;
 use strict;
 use warnings;
 use POSIX ();
-use Sys qw(sys must slurp spit die_with_parent
-  CLONE_NEWNS CLONE_NEWUTS CLONE_NEWIPC CLONE_NEWPID CLONE_NEWNET
+use Sys qw(sys must clock slurp spit die_with_parent
+  CLONE_NEWNS CLONE_NEWUTS CLONE_NEWIPC CLONE_NEWPID CLONE_NEWNET CLONE_NEWTIME
   MS_NOSUID MS_NODEV MS_NOEXEC MS_BIND MS_REC MS_PRIVATE MNT_DETACH);
 use Wire qw(send_message receive_message);
 
@@ -25,6 +25,7 @@ sub start {
     Sys::close_all_but(fileno $control, @$keep);
     die_with_parent();
     must('unshare', CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET);
+    start_uptime();
     my $pid = fork // die "fork: $!\n";
     if ($pid) { # The only process outside: it hands on the death of the session, and of the host.
         send_message($control, 'pid', $pid);
@@ -45,6 +46,13 @@ sub start {
     send_message($control, $done ? 'ok' : ('error', "$name: $@"));
     serve($control, $keep);
     POSIX::_exit(0);
+}
+
+# The host has been up since now: `uptime` and `ps` count from here. A kernel without time namespaces shows its own.
+sub start_uptime {
+    return unless -e '/proc/self/timens_offsets' && sys('unshare', CLONE_NEWTIME) == 0;
+    my ($seconds, $ns) = clock(7); # CLOCK_BOOTTIME
+    spit('/proc/self/timens_offsets', sprintf "boottime %d %d\n", -$seconds - 1, 1_000_000_000 - $ns);
 }
 
 # The host's own view of files: the machine's, with everything written going to the host's disk.

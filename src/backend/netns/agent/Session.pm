@@ -106,7 +106,7 @@ sub boot {
     ($what, $answer) = receive_message($near);
     die $answer // "$name: it didn't boot\n" if ($what // '') ne 'ok';
     for my $each (@{ $plan->{interfaces} }) {
-        $self->ask_switch('attach', @$each{qw(port network)}, $host->{pid}, @$each{qw(name mac)});
+        $self->ask_switch('attach', @$each{qw(port network)}, $host->{pid}, $name, @$each{qw(name mac)});
     }
     $self->ask($host, 'sysctls', Plan::late_sysctls($plan));
     $self->ask($host, 'ip',      Plan::ip_batch($plan));

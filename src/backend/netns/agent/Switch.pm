@@ -41,7 +41,6 @@ my %commands = (
         my ($self, $name, $delay, $rate, $loss) = @_;
         $self->{networks}{$name} = {
             name => $name, delay => $delay, rate => $rate, loss => $loss, ports => [], table => {},
-            random => Random->new($self->{seed}, "$name/loss"),
         };
     },
     shape => sub {
@@ -113,7 +112,7 @@ sub obey {
 
 # Puts a card into the network namespace of a process, plugged into a network.
 sub attach {
-    my ($self, $id, $network, $pid, $name, $mac) = @_;
+    my ($self, $id, $network, $pid, $host, $name, $mac) = @_;
     open my $here,  '<', '/proc/self/ns/net'  or die "/proc/self/ns/net: $!\n";
     open my $there, '<', "/proc/$pid/ns/net" or die "/proc/$pid/ns/net: $!\n";
     must('setns', fileno $there, CLONE_NEWNET);
@@ -141,6 +140,8 @@ sub attach {
     my $port = $self->{ports}{$id} = {
         id => $id, network => $self->{networks}{$network}, tap => $tap, events => $events, index => $index,
         plugged => 0, up => 0, running => 0, queue => [], busy => 0,
+        # The simulated switch's stream for the same port, so that both lose the same frames.
+        random => $self->{luck}{$id} //= Random->new($self->{seed}, "$network/$host:$name/loss back"),
     };
     my $ports = $port->{network}{ports};
     @$ports = sort { $a->{id} <=> $b->{id} } @$ports, $port; # Flooding goes in the order written.
@@ -246,7 +247,7 @@ sub leave {
     my ($self, $port, $frame, $now) = @_;
     return unless $port->{plugged} && $port->{up};
     my $network = $port->{network};
-    return if $network->{loss} > 0 && $network->{random}->fraction < $network->{loss};
+    return if $network->{loss} > 0 && $port->{random}->fraction < $network->{loss};
     my $queue = $port->{queue};
     if (!@$queue && !$network->{delay} && !$network->{rate}) {
         return $self->transmit($port, $frame);

@@ -5,8 +5,8 @@ package Sys;
 use strict;
 use warnings;
 use Exporter 'import';
-our @EXPORT_OK = qw(sys must now_ns real_time set_real_time slurp spit die_with_parent close_all_but
-  CLONE_NEWNS CLONE_NEWUTS CLONE_NEWIPC CLONE_NEWPID CLONE_NEWNET
+our @EXPORT_OK = qw(sys must clock now_ns set_real_time slurp spit die_with_parent close_all_but
+  CLONE_NEWNS CLONE_NEWUTS CLONE_NEWIPC CLONE_NEWPID CLONE_NEWNET CLONE_NEWTIME
   MS_NOSUID MS_NODEV MS_NOEXEC MS_BIND MS_REC MS_PRIVATE MNT_DETACH);
 
 use constant {
@@ -15,6 +15,7 @@ use constant {
     CLONE_NEWIPC => 0x08000000,
     CLONE_NEWPID => 0x20000000,
     CLONE_NEWNET => 0x40000000,
+    CLONE_NEWTIME => 0x00000080,
     MS_NOSUID    => 2,
     MS_NODEV     => 4,
     MS_NOEXEC    => 8,
@@ -62,11 +63,17 @@ sub must {
     return $result;
 }
 
+# Seconds and nanoseconds of a clock.
+sub clock {
+    my ($number) = @_;
+    my $buffer = "\0" x 16;
+    syscall($numbers{clock_gettime}[$column], $number, $buffer);
+    return unpack 'qq', $buffer;
+}
+
 # CLOCK_MONOTONIC in nanoseconds: what all times of a session are measured on.
 sub now_ns {
-    my $buffer = "\0" x 16;
-    syscall($numbers{clock_gettime}[$column], 1, $buffer);
-    my ($seconds, $ns) = unpack 'qq', $buffer;
+    my ($seconds, $ns) = clock(1);
     return $seconds * 1_000_000_000 + $ns;
 }
 
