@@ -14,3 +14,4 @@
  * ```
  */
 export { createQemuBackend, missingPackages, type QemuOptions } from './backend.ts'
+export { installQemu } from './install.ts'
