@@ -14,7 +14,7 @@ import { shell } from '#user/shell'
 const ALWAYS: Room[] = [net, shell, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
-export const OPTIONAL: Room[] = [procps, iputils]
+export const OPTIONAL: Room[] = [procps, nettools, iputils]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
 export function createDebian12(rooms: Room[] = OPTIONAL): Image {

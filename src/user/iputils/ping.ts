@@ -1,12 +1,11 @@
 /** `ping` of iputils 20221126: what is settled before the first request leaves. ping/ping.c: main(), ping4_run() */
-import { NotModelled } from '#base/check'
 import type { Body, Errno, Sys } from '#kernel/core'
 import type { AddressMessage, LinkMessage } from '#kernel/net'
 import { formatIpv4, isMulticastIpv4, parseIpv4Loose } from '#wire/inet'
 import { type PingOptions, parsePingOptions, usage } from './ping-options.ts'
 import { PingSession } from './ping-session.ts'
 import { type Hosts, readHosts } from './resolve.ts'
-import { Stdio } from './stdio.ts'
+import { Exit, Stdio } from './stdio.ts'
 
 const IPPROTO_ICMP = 1
 const IPPROTO_ICMPV6 = 58
@@ -77,7 +76,7 @@ function openSockets(sys: Sys, io: Stdio, options: PingOptions): IcmpSocket {
     six = openSocket(sys, 'AF_INET6', IPPROTO_ICMPV6, wantsRaw)
     if ('errno' in six) {
       if (!fourOpen || options.verbose) complain(six.type, six.errno)
-      if (!fourOpen) throw exitTwo(io)
+      if (!fourOpen) throw new Exit(2)
     }
   }
   if (options.verbose) {
@@ -88,11 +87,6 @@ function openSockets(sys: Sys, io: Stdio, options: PingOptions): IcmpSocket {
     io.warn(`sock4.fd: ${shown(four)}, sock6.fd: ${shown(six)}, hints.ai_family: ${family}\n`)
   }
   return { fd: fourOpen?.fd ?? -1, raw: fourOpen?.type === 'SOCK_RAW' }
-}
-
-function exitTwo(io: Stdio): never {
-  io.flush()
-  throw new NotModelled('ping without an IPv4 socket')
 }
 
 type Opened = { fd: number; type: string } | { errno: Errno; type: string }
