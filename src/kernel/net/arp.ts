@@ -4,7 +4,8 @@
  * RFC 826; RFC 5227 for probes and announcements; RFC 3069 for private VLANs. The order of the questions is Linux's:
  * Linux 6.1 net/ipv4/arp.c: arp_rcv(), arp_process(), arp_solicit(), arp_constructor().
  */
-import { ETH_P_ARP, MAC_BROADCAST, Packet, RAW_NONE } from '#wire/inet'
+import { ETH_P_ARP, Packet, RAW_ETHERNET_PAYLOAD, RAW_NONE } from '#wire/inet'
+import { ARPOP_REPLY, ARPOP_REQUEST, readMac } from '#wire/link'
 import { confirmAddress, isOnLink, selectAddress } from './addresses.ts'
 import { IFF_LOOPBACK, IFF_NOARP, IFF_POINTOPOINT, type NetDevice, PACKET_HOST, PACKET_OTHERHOST } from './device.ts'
 import { flowOf } from './fib.ts'
@@ -23,8 +24,8 @@ import {
 } from './neighbour.ts'
 import { type Route, routeInput, routeOutput } from './route.ts'
 
-export const ARPOP_REQUEST = 1
-export const ARPOP_REPLY = 2
+/** Hardware type 6, IPv4, and the lengths of their addresses. */
+const HEADER_802 = [0, 6, 8, 0, 6, 4]
 
 export function isMulticast(address: number): boolean {
   return address >>> 28 === 0xe
@@ -69,7 +70,7 @@ export function announce(device: NetDevice, address: number): void {
 export const arpProtocol: NeighbourProtocol = {
   construct(neighbour) {
     const { device, key } = neighbour
-    neighbour.type = addressType(device.host, key, device)
+    neighbour.type = addressType(device.host, key)
     if (neighbour.type === 'multicast') {
       neighbour.state = NUD_NOARP
       neighbour.address = device.kind === 'loopback' ? device.broadcast : multicastMac(key)
@@ -109,7 +110,7 @@ function announcedAddress(inet: InetDevice, target: number, packet: Packet | und
   const { device } = inet
   const level = inet.arpAnnounce
   if (level === 2) return 0
-  if (addressType(device.host, packet.src, device) !== 'local') return 0
+  if (addressType(device.host, packet.src) !== 'local') return 0
   if (level === 1 && !isOnLink(inet, target, packet.src)) return 0
   return packet.src
 }
@@ -162,8 +163,28 @@ function proxiesPrivately(inet: InetDevice, route: Route, sender: number, target
 /** An ARP packet has come in. Linux: arp_rcv(). */
 export function arpReceive(packet: Packet, device: NetDevice): void {
   if (device.flags & IFF_NOARP || packet.packetType === PACKET_OTHERHOST) return
-  if (packet.raw !== RAW_NONE) return // Not IPv4 over Ethernet, or cut short.
-  arpProcess(packet, device, false)
+  if (packet.raw === RAW_NONE) arpProcess(packet, device, false)
+  else {
+    const understood = overIeee802(packet)
+    if (understood !== undefined) arpProcess(understood, device, false)
+  }
+}
+
+/** Hardware of type 6, IEEE 802, is taken for Ethernet; whatever else isn't in fields is none of ours, or cut short. */
+function overIeee802(packet: Packet): Packet | undefined {
+  const { buffer, offset, length } = packet
+  if (packet.raw !== RAW_ETHERNET_PAYLOAD || length < 28 || HEADER_802.some((byte, i) => buffer[offset + i] !== byte)) {
+    return undefined
+  }
+  const view = new DataView(buffer.buffer, buffer.byteOffset + offset, length)
+  const understood = packet.clone()
+  understood.raw = RAW_NONE
+  understood.arpOp = view.getUint16(6)
+  understood.arpSha = readMac(buffer, offset + 8)
+  understood.arpSpa = view.getUint32(14)
+  understood.arpTha = readMac(buffer, offset + 18)
+  understood.arpTpa = view.getUint32(24)
+  return understood
 }
 
 /** @param waited it has been in the proxy queue */
@@ -176,7 +197,7 @@ function arpProcess(packet: Packet, device: NetDevice, waited: boolean): void {
 
   if (sender === 0) {
     // Somebody asks whether the address is free. RFC 5227 section 2.1.1.
-    if (op === ARPOP_REQUEST && addressType(host, target, device) === 'local' && !ignores(inet, sender, target)) {
+    if (op === ARPOP_REQUEST && addressType(host, target) === 'local' && !ignores(inet, sender, target)) {
       arpSend(device, ARPOP_REPLY, target, sender, sha, sha)
     }
     return
@@ -226,7 +247,7 @@ function learn(packet: Packet, device: NetDevice): void {
   let neighbour = neighbourLookup(device, sender)
   device.net.neighbours.countLookup(neighbour)
   if (neighbour === undefined && !accept) return
-  const unicast = () => addressType(host, sender, device) === 'unicast'
+  const unicast = () => addressType(host, sender) === 'unicast'
   // A gratuitous reply names its sender twice over.
   const gratuitous = sender === target && (op === ARPOP_REQUEST || tha === sha) && unicast()
   if (neighbour === undefined) {
@@ -247,5 +268,3 @@ export function arpInvalidate(device: NetDevice, address: number, force: boolean
   if (neighbour.state & NUD_VALID && !force) return undefined
   return neighbour.invalidate()
 }
-
-export { MAC_BROADCAST }

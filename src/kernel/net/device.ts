@@ -197,7 +197,7 @@ export class NetDevice implements Attached {
   }
 
   carrierChanged(on: boolean): void {
-    if (on === this.carrier) return
+    if (on === this.carrier || !this.registered) return
     this.carrier = on
     if (on) this.carrierUps++
     else this.carrierDowns++

@@ -8,7 +8,7 @@
 import { defineState, type Host, type KernelImage } from '#kernel/core'
 import type { Packet } from '#wire/inet'
 import { arpProtocol, arpReceive } from './arp.ts'
-import { ETHERNET, LOOPBACK, type Looks, NetDevice } from './device.ts'
+import { ETHERNET, IFF_UP, LOOPBACK, type Looks, NetDevice } from './device.ts'
 import { CONF_ALL, CONF_DEFAULT, type InetConf } from './inetdev.ts'
 import { NeighbourTable } from './neighbour.ts'
 
@@ -143,4 +143,17 @@ function relabel(label: string, name: string, position: number): string {
   const colon = label.indexOf(':')
   const suffix = colon < 0 ? `:${position + 1}` : label.slice(colon)
   return name.slice(0, 15 - suffix.length) + suffix
+}
+
+/** The host's power is cut: its devices receive nothing more, and no timer of theirs fires. */
+export function powerOff(host: Host): void {
+  const net = netState.peek(host)
+  if (net === undefined) return
+  net.neighbours.powerOff()
+  for (const device of net.devices) {
+    device.flags &= ~IFF_UP
+    device.active = false
+    device.registered = false
+  }
+  net.taps = []
 }

@@ -79,6 +79,11 @@ export class NeighbourGc {
     this.#armed = true
   }
 
+  /** It never runs again. */
+  stop(): void {
+    if (this.#slot >= 0) this.#table.net.host.sim.disarm(this.#slot)
+  }
+
   fire(): void {
     this.#armed = false
     this.#advance()

@@ -74,7 +74,7 @@ export class ProxyTable {
     }
     for (const waiting of this.#queue) waiting.device.inet.proxyQueued--
     this.#queue = []
-    this.#stop()
+    this.stop()
   }
 
   /** Lets a request wait, or drops it if too many do. */
@@ -97,7 +97,8 @@ export class ProxyTable {
     host.sim.arm(this.#slot, wheelNs(host, expires))
   }
 
-  #stop(): void {
+  /** Nothing that waits is answered any more. */
+  stop(): void {
     this.#expires = Number.POSITIVE_INFINITY
     if (this.#slot >= 0) this.#table.net.host.sim.disarm(this.#slot)
   }

@@ -246,6 +246,16 @@ export class NeighbourTable {
     }
   }
 
+  /** No timer of the table's or of an entry fires any more. */
+  powerOff(): void {
+    for (const neighbour of this.all()) {
+      neighbour.markDead()
+      neighbour.destroy()
+    }
+    this.#gc?.stop()
+    this.peekProxies?.stop()
+  }
+
   /** Forgets a device's entries, all or those that aren't permanent, and what it answers for. Linux: __neigh_ifdown(). */
   flush(device: NetDevice, skipPermanent: boolean): void {
     this.flushEntries(device, skipPermanent)

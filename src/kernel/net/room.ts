@@ -1,6 +1,7 @@
 /** The room `kernel/net`: what it installs in an image. */
 import type { KernelImage, Room } from '#kernel/core'
 import { installConfSysctls } from './conf-sysctl.ts'
+import { powerOff } from './devices.ts'
 import { installInet } from './inet.ts'
 import { getAddresses, newAddress, removeAddressRequest } from './netlink-addr.ts'
 import { deleteLink, getLink, newLink, setLink } from './netlink-link.ts'
@@ -31,5 +32,6 @@ export const net: Room = {
   install(image) {
     installDevices(image)
     installInet(image)
+    image.onPowerOff(powerOff)
   },
 }
