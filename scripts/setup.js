@@ -17,13 +17,12 @@ export function installPackages() {
     .digest('hex')
   const stamp = join(root, 'node_modules', '.kaidoku-lock')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
-  say('installing packages (npm ci)')
+  say('installing packages (npm install)')
   const npm = process.env.npm_execpath
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []]
-  execFileSync(command, [...first, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
+  // Not `npm ci`: it wants every platform's optional packages in the lock file, also where a registry has only one's.
+  const options = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+  execFileSync(command, [...first, ...options], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   writeFileSync(stamp, wanted)
 }
 

@@ -1,0 +1,38 @@
+/** `npm run bench -- WORKLOAD --key=value ...`: runs one workload and prints one line of JSON. */
+const WORKLOADS: Record<string, () => Promise<(options: Record<string, string>) => Promise<object> | object>> = {
+  sched: async () => (await import('./sched.ts')).sched,
+  hops: async () => (await import('./hops.ts')).hops,
+  idle: async () => (await import('./idle.ts')).idle,
+}
+
+const HELP = `Usage: npm run bench -- WORKLOAD [--key=value]...
+Measure the engine; one line of JSON a run, rates by CPU time.
+
+  sched  --q=1000 --events=2000000 --dist=uniform|net --cancel=0|1
+         the event queue: q events that put themselves back
+  hops   --routers=10 --packets=200000 --size=64 --bytes=0|1|2
+         UDP across routers; 1: every frame as bytes, 2: captured on every link
+  idle   --hosts=1000
+         whole Linux hosts on one switch, ten seconds without work`
+
+const [name, ...words] = process.argv.slice(2)
+const load = name !== undefined && Object.hasOwn(WORKLOADS, name) ? WORKLOADS[name] : undefined
+if (!load || words.includes('--help')) {
+  console.error(HELP)
+  process.exit(name === '--help' || (load && words.includes('--help')) ? 0 : 2)
+}
+const options: Record<string, string> = {}
+for (const word of words) {
+  const match = /^--([a-z0-9]+)(?:=(.*))?$/.exec(word)
+  if (!match) {
+    console.error(`bench: '${word}' is no --key=value`)
+    process.exit(2)
+  }
+  options[match[1]!] = match[2] ?? '1'
+}
+try {
+  console.log(JSON.stringify({ bench: name, ...(await (await load())(options)) }))
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`)
+  process.exitCode = 1
+}
