@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { paraglideVitePlugin } from '@inlang/paraglide-js'
 import { sveltekit } from '@sveltejs/kit/vite'
@@ -18,6 +19,11 @@ export default defineConfig({
   // By floor: other packages have imports of their own that begin with #.
   resolve: {
     alias: [
+      // Its variant for browsers asks the document, which a worker hasn't.
+      {
+        find: /^decode-named-character-reference$/u,
+        replacement: createRequire(import.meta.url).resolve('decode-named-character-reference'),
+      },
       {
         find: /^#((?:base|wire|machine|kernel|user|cluster|lab|article|backend|reading)\/[a-z0-9-]+)$/u,
         replacement: `${rooms}/$1/index.ts`,

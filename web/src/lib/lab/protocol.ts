@@ -1,7 +1,7 @@
 /**
- * What the page and the lab's worker say to each other. The worker owns the simulator and its pace; the page owns a
- * recording of what it was told, and a playhead in it. All times are whole nanoseconds of virtual time since the lab
- * began; events come in order of time, and those of one moment in the order in which they happened.
+ * What the page and the lab's worker say to each other. The worker owns the simulator; the page owns a recording of what
+ * it was told, and a playhead in it. All times are whole nanoseconds of virtual time since the lab began; events come in
+ * order of time, and those of one moment in the order in which they happened.
  */
 
 /** One end of a cable: `client:eth0`. */
@@ -12,19 +12,17 @@ export interface End {
 
 /** From the page to the worker. */
 export type Request =
-  | { type: 'open'; article: string; file: string; seed: number }
-  /** Runs one console or file block, by its number in the document. */
+  | { type: 'open'; article: string; file: string; shared?: { path: string; text: string }; seed: number }
+  /** Runs one console or file block, by its number in the document; later ones wait for it. */
   | { type: 'run'; block: number }
-  /** Gives a line, typed at a prompt, to the shell of a host. */
-  | { type: 'line'; host: string; line: string }
-  /** Ctrl-C at the terminal of a host. */
-  | { type: 'interrupt'; host: string }
-  /** What Tab would complete at the end of `before`. */
-  | { type: 'complete'; id: number; host: string; before: string }
-  | { type: 'resize'; host: string; columns: number; rows: number }
-  /** Stops waiting for the watcher: what is under way runs as fast as it computes. */
+  /** What somebody types at a host's terminal, as a terminal sends it: Ctrl-C is one byte among others. */
+  | { type: 'input'; host: string; text: string }
+  /** The page has shown nearly all that it was told: go on. */
+  | { type: 'more' }
+  /** Whether time waits for `more`, so that nothing is missed. */
+  | { type: 'pace'; watched: boolean }
+  /** Lets the next seconds of what was typed pass at once. */
   | { type: 'hurry' }
-  | { type: 'close' }
 
 /** How a command's output compares with what the article says. */
 export type Verdict =
@@ -33,55 +31,64 @@ export type Verdict =
   | { kind: 'different'; lines: DiffLine[] }
   | { kind: 'timed-out' }
 
-/** A line of a comparison: as in a unified diff. */
+/** A line of a comparison, signed as in a unified diff: `-` the article, `+` this run. */
 export interface DiffLine {
   sign: ' ' | '-' | '+'
   text: string
 }
 
-/** A frame on its way through a network: from one end to those that it was delivered to. */
+/** A frame reached a network's switch from one end of it; where it comes out is told by `arrival`. */
 export interface FrameEvent {
   type: 'frame'
-  /** When it left its sender's end of the cable. */
+  /** Counts from 0. */
+  id: number
   atNs: number
   network: string
   from: End
-  /** Where and when it came out; a frame that was lost has none. */
-  to: (End & { atNs: number })[]
   bytes: Uint8Array
 }
 
-/** From the worker to the page: what happened in the lab. */
+/** A frame left the switch towards an end. One that was lost, or had nowhere to go, arrives nowhere. */
+export interface ArrivalEvent {
+  type: 'arrival'
+  /** The frame's. */
+  id: number
+  atNs: number
+  to: End
+}
+
+/** What happened in the lab. */
 export type LabEvent =
-  /** What a host's terminal shows next, as bytes for a terminal. */
-  | { type: 'output'; atNs: number; host: string; text: string }
   | FrameEvent
-  /** A command began: of a block, or typed (`block` undefined). Its line is shown by `output`. */
-  | { type: 'command'; atNs: number; host: string; command: string; block?: number; index?: number }
+  | ArrivalEvent
+  /** What a host's terminal shows next, with the control sequences of a terminal. */
+  | { type: 'output'; atNs: number; host: string; text: string }
+  /** A command of a block began. */
+  | { type: 'command'; atNs: number; host: string; block: number; index: number }
+  /** It ended; `output` is what it printed, lines ended by \n. */
   | {
       type: 'finished'
       atNs: number
       host: string
+      block: number
+      index: number
       status: number
       output: string
       verdict: Verdict
-      block?: number
-      /** The command's place among those of its block. */
-      index?: number
     }
-  /** The lab did what a `lab#` line says: the picture follows. */
+  /** A cable was unplugged or plugged, a host lost its power or got it back. */
   | { type: 'link'; atNs: number; end: End; up: boolean }
   | { type: 'power'; atNs: number; host: string; on: boolean }
-  /** The shell of a host waits for a line. */
-  | { type: 'prompt'; atNs: number; host: string; prompt: string }
 
 /** From the worker to the page. */
 export type Reply =
-  | { type: 'opened'; hosts: string[]; kernel: string }
-  /** A batch: one message for all that happened between two rests. */
-  | { type: 'events'; events: LabEvent[]; nowNs: number }
-  /** A block ended: all of its commands ran, or the rest were given up. */
-  | { type: 'block-finished'; block: number }
-  | { type: 'completed'; id: number; replace: number; candidates: string[] }
-  /** `what`: the article can't be opened, a request failed, or the lab stopped (what isn't modelled, a budget, a bug). */
+  /** The lab stands; each host's prompt follows as output. */
+  | { type: 'opened'; kernel: string }
+  /** What happened since the last batch. If `rest`, the worker waits for `more`. */
+  | { type: 'events'; events: LabEvent[]; nowNs: number; rest: boolean }
+  /** A block began, or ended: all of its commands ran, or the rest was given up. */
+  | { type: 'block'; block: number; state: 'running' | 'finished' | 'failed' }
+  /** Something began to run, or all is at rest again. */
+  | { type: 'busy'; busy: boolean }
+  /** What can't be done: `fatal` if the lab can't go on (what isn't modelled, a budget, a bug, an article with mistakes). */
   | { type: 'error'; message: string; fatal: boolean; block?: number }

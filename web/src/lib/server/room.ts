@@ -14,13 +14,22 @@ export const queriesSoFar = () => queries
 
 /** Opens the database, or gives the one that is open. A failure is told, and tried again at the next request. */
 export function openRoom(): Promise<Store> {
-  opening ??= openStore({ ...databaseFromEnvironment(env), onQuery: () => queries++ }).catch((error: unknown) => {
+  opening ??= open().catch((error: unknown) => {
     opening = undefined
     console.error(`the library can't be opened: ${error instanceof Error ? error.message : error}`)
     throw error
   })
-  opening.catch(() => {})
+  opening.catch(() => {}) // Whoever waits for it gets it too; whoever only began it doesn't.
   return opening
+}
+
+async function open(): Promise<Store> {
+  const store = await openStore({ ...databaseFromEnvironment(env), onQuery: () => queries++ })
+  // adapter-node says it when the last request is answered. What is lost without it, the next start recovers.
+  process.once('sveltekit:shutdown', () => {
+    store.close().catch(() => {})
+  })
+  return store
 }
 
 let seen = ''

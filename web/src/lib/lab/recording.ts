@@ -1,0 +1,167 @@
+/**
+ * All that happened in a lab, in order, and when it is shown. Virtual time is no time to watch: an answer comes after
+ * 20 µs, the next ping after a second, a garbage collection after a minute. So each event gets a place on a second axis,
+ * in milliseconds of watching: a frame takes a glance to cross, what follows from it waits for it, and silence is
+ * shortened. The time bar runs along that axis and is labelled with virtual time.
+ */
+import type { End, LabEvent } from './protocol.ts'
+
+/** What a frame takes from a host to the switch, and from there to a host, in milliseconds of watching. */
+export const LEG_MS = 320
+
+export interface Arrival {
+  to: End
+  atNs: number
+  showMs: number
+}
+
+/** A frame, where it came out so far, and when it is shown. */
+export interface RecordedFrame {
+  id: number
+  atNs: number
+  showMs: number
+  network: string
+  from: End
+  bytes: Uint8Array
+  arrivals: Arrival[]
+}
+
+export interface RecordedOutput {
+  showMs: number
+  text: string
+}
+
+export type RecordedMark = {
+  showMs: number
+  atNs: number
+  event: Exclude<LabEvent, { type: 'frame' | 'arrival' | 'output' }>
+}
+
+/** How long a silence is shown: nothing below 0.1 ms, half a second for seconds, and never much more. */
+export function shortened(gapNs: number): number {
+  return gapNs <= 1e5 ? 0 : Math.min(700, Math.round(110 * Math.log10(gapNs / 1e5)))
+}
+
+export class Recording {
+  readonly frames: RecordedFrame[] = []
+  readonly outputs = new Map<string, RecordedOutput[]>()
+  /** Commands, cables and power, in order. */
+  readonly marks: RecordedMark[] = []
+  /** Where the recording ends, in milliseconds of watching: all is still then. */
+  endMs = 0
+  nowNs = 0
+  #lastMs = 0
+  #lastNs = 0
+  // Frames on their way: what happens later than an arrival waits until it was seen.
+  #flights: { atNs: number; untilMs: number }[] = []
+  // Virtual time along the axis, for its labels.
+  readonly #times: { showMs: number; atNs: number }[] = [{ showMs: 0, atNs: 0 }]
+
+  append(event: LabEvent): void {
+    const showMs = this.#place(event)
+    this.#lastMs = showMs
+    this.#lastNs = Math.max(this.#lastNs, event.atNs)
+    this.nowNs = Math.max(this.nowNs, event.atNs)
+    this.endMs = Math.max(this.endMs, showMs)
+    const last = this.#times.at(-1)!
+    if (event.atNs > last.atNs) this.#times.push({ showMs, atNs: event.atNs })
+    switch (event.type) {
+      case 'frame': {
+        const { id, atNs, network, from, bytes } = event
+        this.frames.push({ id, atNs, showMs, network, from, bytes, arrivals: [] })
+        this.#fly(atNs, showMs)
+        break
+      }
+      case 'arrival': {
+        const frame = this.#frame(event.id)
+        if (!frame) return
+        frame.arrivals.push({ to: event.to, atNs: event.atNs, showMs })
+        this.#fly(event.atNs, showMs)
+        break
+      }
+      case 'output': {
+        const outputs = this.outputs.get(event.host) ?? []
+        const before = outputs.at(-1)
+        if (before?.showMs === showMs) before.text += event.text
+        else outputs.push({ showMs, text: event.text })
+        this.outputs.set(event.host, outputs)
+        break
+      }
+      default:
+        this.marks.push({ showMs, atNs: event.atNs, event })
+    }
+  }
+
+  /** Silence up to now: time went by without an event. */
+  passTo(nowNs: number): void {
+    if (nowNs <= this.nowNs) return
+    this.#lastMs = Math.max(this.#lastMs, this.endMs) + shortened(nowNs - this.nowNs)
+    this.#lastNs = nowNs
+    this.nowNs = nowNs
+    this.endMs = this.#lastMs
+    this.#flights = []
+    this.#times.push({ showMs: this.endMs, atNs: nowNs })
+  }
+
+  /** The virtual time that is shown at a place of the axis. */
+  timeAt(showMs: number): number {
+    const times = this.#times
+    const at = countUpTo(times, showMs)
+    const before = times[at - 1]
+    const after = times[at]
+    if (!before) return 0
+    if (!after || after.showMs === before.showMs) return before.atNs
+    const part = (showMs - before.showMs) / (after.showMs - before.showMs)
+    return Math.round(before.atNs + part * (after.atNs - before.atNs))
+  }
+
+  /** How many frames had left by then. */
+  framesBy(showMs: number): number {
+    return countUpTo(this.frames, showMs)
+  }
+
+  /** The nearest place before or after at which something happens; the end of the axis if there is none. */
+  neighbour(showMs: number, by: 1 | -1): number {
+    const places = [this.frames, this.marks].map((list: readonly { showMs: number }[]) => {
+      const at = countUpTo(list, by > 0 ? showMs : showMs - 1)
+      return by > 0 ? list[at]?.showMs : list[at - 1]?.showMs
+    })
+    const found = places.filter((place) => place !== undefined)
+    if (found.length === 0) return by > 0 ? this.endMs : 0
+    return by > 0 ? Math.min(...found) : Math.max(...found)
+  }
+
+  #place(event: LabEvent): number {
+    let showMs = this.#lastMs + shortened(event.atNs - this.#lastNs)
+    this.#flights = this.#flights.filter((flight) => {
+      if (flight.atNs > event.atNs || event.type === 'arrival') return true
+      // A flood's copies, and frames that were sent at once, leave together; what came of them waits.
+      const together = event.type === 'frame' && flight.atNs === event.atNs
+      if (!together) showMs = Math.max(showMs, flight.untilMs)
+      return together
+    })
+    if (event.type === 'arrival') showMs = Math.max(showMs, (this.#frame(event.id)?.showMs ?? 0) + LEG_MS)
+    return showMs
+  }
+
+  #fly(atNs: number, showMs: number): void {
+    this.#flights.push({ atNs, untilMs: showMs + LEG_MS })
+    this.endMs = Math.max(this.endMs, showMs + LEG_MS)
+  }
+
+  #frame(id: number): RecordedFrame | undefined {
+    return this.frames[id - (this.frames[0]?.id ?? 0)]
+  }
+}
+
+/** How many of a list, in order of showing, are shown by then. */
+export function countUpTo(list: readonly { showMs: number }[], showMs: number): number {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (list[middle]!.showMs <= showMs) low = middle + 1
+    else high = middle
+  }
+  return low
+}

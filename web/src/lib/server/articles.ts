@@ -1,0 +1,141 @@
+/** Reads an article for its page. Rendered once for each state of its files: most requests find it done. */
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { toHtml } from 'hast-util-to-html'
+import { type Article, parseArticle } from '#article/format'
+import { type ArticleFile, isArticleName, parseArticleFileName } from '#reading/library'
+import { ARTICLE_BYTES_MAX, beside } from '#reading/store'
+import type { ArticleView, BlockView } from '$lib/article.ts'
+import { highlight } from './highlight.ts'
+import { drawLab } from './picture.ts'
+import { renderArticle } from './render.ts'
+import { articlesFolder } from './room.ts'
+
+type NamedFile = ArticleFile & { fileName: string }
+
+const CACHE_MAX = 64
+const cache = new Map<string, { state: string; view: Promise<ArticleView> }>()
+
+/** Undefined if there is no such article. In the reader's language if it has that, else as it was written. */
+export async function loadArticle(name: string, lang: string, footnotes: string): Promise<ArticleView | undefined> {
+  if (!isArticleName(name)) return undefined
+  const folder = articlesFolder()
+  const files = await filesOf(folder, name)
+  const file = files.find((each) => each.lang === lang) ?? files.find((each) => each.lang === undefined) ?? files[0]
+  if (!file) return undefined
+  const path = join(folder, file.fileName)
+  const { size, mtimeMs } = await stat(path)
+  if (size > ARTICLE_BYTES_MAX) return undefined
+  const key = `${path} ${lang}`
+  const state = `${size} ${mtimeMs} ${files.length}`
+  const hit = cache.get(key)
+  if (hit?.state === state) return hit.view
+  const view = readFile(path, 'utf8').then((text) => viewOf(name, path, text, files, footnotes))
+  cache.delete(key)
+  cache.set(key, { state, view })
+  if (cache.size > CACHE_MAX) cache.delete(cache.keys().next().value!)
+  view.catch(() => cache.delete(key))
+  return view
+}
+
+async function filesOf(folder: string, name: string): Promise<NamedFile[]> {
+  try {
+    return (await readdir(folder)).flatMap((fileName) => {
+      const file = parseArticleFileName(fileName)
+      return file?.name === name ? [{ ...file, fileName }] : []
+    })
+  } catch {
+    return []
+  }
+}
+
+async function viewOf(
+  name: string,
+  path: string,
+  text: string,
+  files: NamedFile[],
+  footnotes: string,
+): Promise<ArticleView> {
+  let shared: ArticleView['source']['shared']
+  const readBeside = beside(path)
+  const readShared = (file: string) => {
+    const found = readBeside(file)
+    if (found !== undefined) shared = { path: file, text: found }
+    return found
+  }
+  // The file's name and no more: a page has no business to say where on the server it lies.
+  const file = path.slice(path.lastIndexOf('/') + 1)
+  const { article, mistakes } = parseArticle(text, file, { readFile: readShared })
+  const runs = article.lab && mistakes.length === 0
+  return {
+    name,
+    lang: article.front.lang,
+    title: article.front.title || name,
+    summary: article.front.summary,
+    keywords: article.front.keywords,
+    languages: await languagesOf(article, path, files),
+    pieces: await renderOrShow(article, footnotes),
+    blocks: await Promise.all(article.blocks.map(viewBlock)),
+    mistakes: mistakes.map(({ at, what, hint }) => ({ line: at.line, column: at.column, what, hint })),
+    lab: runs
+      ? {
+          hosts: article.lab!.hosts.map((host) => host.name),
+          wide: await drawLab(article.lab!, 'wide'),
+          tall: await drawLab(article.lab!, 'tall'),
+        }
+      : undefined,
+    source: { file, text, shared },
+  }
+}
+
+/** What nests beyond any reader's patience, and the renderer's stack, is shown as it is written. */
+async function renderOrShow(article: Article, footnotes: string): Promise<ArticleView['pieces']> {
+  try {
+    return await renderArticle(article, footnotes)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    const text = article.text.slice(article.bodyOffset)
+    return [
+      { html: toHtml({ type: 'element', tagName: 'pre', properties: {}, children: [{ type: 'text', value: text }] }) },
+    ]
+  }
+}
+
+/** The original's first. */
+async function languagesOf(article: Article, path: string, files: NamedFile[]): Promise<string[]> {
+  const original = files.find((file) => file.lang === undefined)
+  const originalPath = original && join(dirname(path), original.fileName)
+  const first =
+    originalPath && originalPath !== path
+      ? parseArticle(await readFile(originalPath, 'utf8'), original.fileName).article.front.lang
+      : article.front.lang
+  return [...new Set([first, ...files.flatMap((file) => file.lang ?? [])])]
+}
+
+async function viewBlock(block: Article['blocks'][number]): Promise<BlockView> {
+  const line = block.at.line
+  if (block.kind === 'file') {
+    const extension = /\.([a-z0-9]+)$/u.exec(block.path)?.[1]
+    const language = block.content.startsWith('#!')
+      ? 'bash'
+      : extension === 'conf' || extension === 'cf'
+        ? 'ini'
+        : extension
+    const html = toHtml({ type: 'root', children: await highlight(block.content.replace(/\n$/u, ''), language) })
+    return { kind: 'file', line, host: block.host, path: block.path, html }
+  }
+  const commands = await Promise.all(
+    block.commands.map(async ({ host, prompt, command, expected }) => ({
+      host,
+      prompt,
+      // A continued line is shown as a shell shows it.
+      html: toHtml({
+        type: 'root',
+        children: await highlight(command, host === 'lab' ? undefined : 'bash'),
+      }).replaceAll('\n', '\n<span class="more">&gt; </span>'),
+      text: command,
+      expected,
+    })),
+  )
+  return { kind: 'console', line, checked: !block.nocheck, skipped: block.skip.includes('sim'), commands }
+}
