@@ -110,6 +110,39 @@ export class SimLab {
     return { at: startNs / SECOND, took: (endNs - startNs) / SECOND, status: status ?? 255, output, timedOut }
   }
 
+  /**
+   * Begins a command and waits for nothing: whoever paces time by `advance` lets it run. One at a time on a host; what
+   * runs on another host meanwhile is `command`'s or this one's.
+   */
+  begin(name: string, text: string, options: { onOutput?: (text: string) => void; onEnd: (status: number) => void }): void {
+    this.#begin()
+    const host = this.world.host(name).kernel
+    if (!host.up) {
+      options.onEnd(255)
+      return
+    }
+    const shell = this.#shell(name, host)
+    shell.onOutput = options.onOutput
+    if (shell.printed !== '') options.onOutput?.(shell.printed)
+    shell.session.execute(text, (status) => {
+      shell.printed = ''
+      shell.onOutput = undefined
+      options.onEnd(status)
+    })
+  }
+
+  /** Ctrl-C to what a host's shell runs. */
+  interrupt(name: string): void {
+    this.#shells.get(name)?.session.interrupt()
+  }
+
+  /** The directory that a host's shell is in. */
+  directory(name: string): string {
+    const pid = this.#shells.get(name)?.session.pid
+    const { kernel } = this.world.host(name)
+    return (pid === undefined ? undefined : kernel.runningMachine?.processes.get(pid)?.cwd) ?? '/root'
+  }
+
   /** Does what a `lab#` line says, and waits 0.3 s. */
   async verb(verb: LabVerb): Promise<CommandResult> {
     this.#begin()

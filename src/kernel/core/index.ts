@@ -19,6 +19,7 @@ export { createHost, createTerminal, type HostOptions, type KernelHost } from '.
 export { createImage, type Image, type ImageOptions } from './kernel-image.ts'
 export { EXEC_NS, FORK_NS, type SpawnOptions, SYSCALL_NS } from './machine.ts'
 export { Node } from './node.ts'
+export { readdir } from './path-calls.ts'
 export { type KernelModule, kernelModules } from './proc.ts'
 export { Process, Session } from './process.ts'
 export * from './signal.ts'
