@@ -112,11 +112,14 @@ export class Machine implements Target {
 
   fire(): void {
     const process = this.#queue.shift()
-    if (process) {
-      process.queued = false
-      this.#run(process)
+    try {
+      if (process) {
+        process.queued = false
+        this.#run(process)
+      }
+    } finally {
+      if (!this.#dead) this.#arm() // The others go on, even after what stops the run.
     }
-    if (!this.#dead) this.#arm()
   }
 
   #run(process: Process): void {

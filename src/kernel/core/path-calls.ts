@@ -6,6 +6,7 @@ import { Inode } from './inode.ts'
 import type { KernelHost } from './kernel.ts'
 import type { Node } from './node.ts'
 import { find, type Place, walk } from './path.ts'
+import { PseudoFolder } from './pseudo.ts'
 
 /** What a change in a place where nothing can be changed answers: /proc and /sys have no such operations. */
 function writable(node: Node): node is Inode {
@@ -30,13 +31,19 @@ function gone(host: KernelHost, node: Node): boolean {
   return node instanceof Inode && host.disk.live(node).links === 0
 }
 
-/** A place for something new. `refused`: what a name in /proc answers. */
-function vacant(host: KernelHost, cwd: string, path: string, refused: Errno = 'EPERM'): SysResult<Place> {
+/** What making something answers where only the kernel makes names. */
+function refusal(parent: Node, type: FileType): Errno {
+  if (!(parent instanceof PseudoFolder) || !parent.path.startsWith('/sys')) return 'ENOENT'
+  return type === 'file' ? 'EACCES' : 'EPERM'
+}
+
+/** A place for something new. */
+function vacant(host: KernelHost, cwd: string, path: string, type: FileType): SysResult<Place> {
   const place = walk(host, cwd, path, false)
   if (!place.ok) return place
   if (place.value.node) return fail('EEXIST')
   if (gone(host, place.value.parent)) return fail('ENOENT')
-  return writable(place.value.parent) ? place : fail(refused)
+  return writable(place.value.parent) ? place : fail(refusal(place.value.parent, type))
 }
 
 /** Makes a file, FIFO, symlink or directory. */
@@ -48,7 +55,7 @@ export function makeNode(
   mode: number,
   target = '',
 ): SysResult<Inode> {
-  const place = vacant(host, cwd, path, type === 'directory' || type === 'file' ? 'ENOENT' : 'EPERM')
+  const place = vacant(host, cwd, path, type)
   if (!place.ok) return place
   if (place.value.slash && type !== 'directory') return fail(type === 'file' ? 'EISDIR' : 'ENOENT')
   const inode = host.disk.create(type, mode, (place.value.parent as Inode).device)
@@ -98,8 +105,8 @@ export function rmdir(host: KernelHost, cwd: string, path: string): SysResult<vo
 export function link(host: KernelHost, cwd: string, from: string, to: string): SysResult<void> {
   const old = find(host, cwd, from, false)
   if (!old.ok) return old
-  const place = vacant(host, cwd, to)
-  if (!place.ok) return place.errno === 'EPERM' ? fail('EXDEV') : place
+  const place = vacant(host, cwd, to, old.value.node.type)
+  if (!place.ok) return place
   const { node } = old.value
   if (place.value.slash) return fail('ENOENT')
   if (node.type === 'directory') return fail('EPERM')
@@ -126,13 +133,13 @@ export function rename(host: KernelHost, cwd: string, from: string, to: string):
   if (!writable(source) || (target && !writable(target))) return fail('EBUSY')
   if (old.value.parent.device !== place.value.parent.device) return fail('EXDEV')
   if (gone(host, place.value.parent)) return fail('ENOENT')
+  if (target === source) return OK // Two names of one file: both stay.
   const directory = source.type === 'directory'
   if (!directory && (old.value.slash || place.value.slash)) return fail('ENOTDIR')
   if (directory && `${place.value.path}/`.startsWith(`${old.value.path}/`)) {
     return place.value.path === old.value.path ? OK : fail('EINVAL')
   }
   if (`${old.value.path}/`.startsWith(`${place.value.path}/`) && target) return fail('ENOTEMPTY')
-  if (target === source) return OK // Two names of one file: both stay.
   if (target) {
     if (directory && target.type !== 'directory') return fail('ENOTDIR')
     if (!directory && target.type === 'directory') return fail('EISDIR')

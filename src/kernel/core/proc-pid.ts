@@ -59,7 +59,7 @@ function descriptorLink({ file }: Descriptor, path: string): PseudoLink {
     if (!file.description.startsWith('/')) return new OpenFileNode(file)
     const place = find(host as KernelHost, '/', file.description, false)
     const same = place.ok && place.value.node.stat(host as KernelHost).inode === file.stat().inode
-    return place.ok && same ? place.value.node : new OpenFileNode(file)
+    return same ? undefined : new OpenFileNode(file)
   })
   link.mode = (mayRead(file.flags) ? 0o500 : 0) | (mayWrite(file.flags) ? 0o300 : 0)
   return link

@@ -86,6 +86,7 @@ class PseudoOpen implements OpenFile {
     if (!mayWrite(this.flags)) return fail('EBADF')
     const write = this.#leaf.file.write
     if (!write) return fail('EIO')
+    if (bytes.length === 0) return ok(0)
     const done = write.call(this.#leaf.file, this.#host, decodeUtf8(bytes))
     return done.ok ? ok(bytes.length) : done
   }

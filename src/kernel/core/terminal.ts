@@ -99,6 +99,8 @@ export class Terminal {
   #line: number[] = []
   #ready: Uint8Array[] = []
   #literal = false
+  /** What is echoed while input is taken. */
+  #echoes: number[] | undefined
   #stopped = false
   #hungUp = false
 
@@ -126,7 +128,11 @@ export class Terminal {
   input(typed: Uint8Array | string): void {
     if (this.#hungUp) return
     const bytes = typeof typed === 'string' ? encodeUtf8(typed) : typed
+    this.#echoes = []
     for (const byte of bytes) this.#take(byte)
+    const echoed = Uint8Array.from(this.#echoes)
+    this.#echoes = undefined
+    this.#emit(echoed) // At once: a character of several bytes isn't torn.
     this.queue.wake()
   }
 
@@ -316,6 +322,10 @@ export class Terminal {
 
   #emit(bytes: Uint8Array): void {
     if (bytes.length === 0) return
+    if (this.#echoes) {
+      this.#echoes.push(...bytes)
+      return
+    }
     if (!this.termios.OPOST || !this.termios.ONLCR || !bytes.includes(NEWLINE)) {
       this.#onOutput(bytes)
       return
