@@ -54,7 +54,7 @@ export function cacheDirectory(): string {
 }
 
 /** To be counted up when the root image is made in another way. */
-const RECIPE = '1'
+const RECIPE = '2'
 
 /** Makes what isn't in the cache yet, and drops what the cache holds of older packages. */
 export async function prepareMachine(onProgress: (text: string) => void = () => {}): Promise<MachineFiles> {
@@ -62,7 +62,7 @@ export async function prepareMachine(onProgress: (text: string) => void = () => 
   const { packages } = guestPackages()
   const versions = packages.map(({ name, version }) => `${name} ${version}\n`).join('')
   const kernelVersion = readFileSync(`/boot/vmlinuz-${release}`)
-  const rootKey = hash(RECIPE, versions, release, kernelVersion)
+  const rootKey = hash(RECIPE, versions, release, kernelVersion, ...Object.values(accounts()))
   const initrd = cpio(initialFiles(release, ownFiles()))
   const cache = cacheDirectory()
   mkdirSync(cache, { recursive: true })
@@ -191,6 +191,29 @@ function initialFiles(release: string, ours: { path: string; content: string }[]
 const ARTICLE_MODULES =
   /^kernel\/(net\/(?!(bluetooth|mac80211|wireless|nfc|rfkill|sunrpc|ceph|rxrpc|smc|tipc|rds|ieee|can))|drivers\/net\/([^/]+\.ko|bonding|team|ipvlan|wireguard)|fs\/overlayfs)/
 
+/** No package owns these: pam-auth-update writes them. */
+const PAM_FILES = ['account', 'auth', 'password', 'session', 'session-noninteractive'].map((what) => `common-${what}`)
+
+/** The accounts that Debian and its packages made, none of them with a password; those of people stay out. */
+export function accounts(
+  passwd = readFileSync('/etc/passwd', 'utf8'),
+  group = readFileSync('/etc/group', 'utf8'),
+): Record<'passwd' | 'group' | 'shadow', string> {
+  const ofSystem = (text: string) =>
+    text
+      .split('\n')
+      .map((line) => line.split(':'))
+      .filter(([, , id]) => id !== undefined && (Number(id) < 1000 || Number(id) === 65534))
+  const users = ofSystem(passwd).map((fields) => [fields[0], 'x', ...fields.slice(2)])
+  const groups = ofSystem(group).map(([name, , id]) => [name, 'x', id, ''])
+  const lines = (rows: (string | undefined)[][]) => rows.map((row) => `${row.join(':')}\n`).join('')
+  return {
+    passwd: lines(users),
+    group: lines(groups),
+    shadow: lines(users.map(([name]) => [name, '*:20454:0:99999:7:::'])),
+  }
+}
+
 async function makeRoot(path: string, files: string[], release: string): Promise<void> {
   const staging = mkdtempSync(`${path}-`)
   try {
@@ -205,12 +228,13 @@ async function makeRoot(path: string, files: string[], release: string): Promise
     await run('tar', ['-C', '/', '-cf', archive, '--no-recursion', '--null', '-T', list])
     await run('tar', ['-C', root, '-xpf', archive])
     rmSync(archive)
-    for (const name of ['dev', 'proc', 'sys', 'run', 'tmp', 'root', 'etc', 'var/tmp', 'var/lib/misc']) {
+    for (const name of ['dev', 'proc', 'sys', 'run', 'tmp', 'root', 'etc/pam.d', 'var/tmp', 'var/lib/misc']) {
       mkdirSync(join(root, name), { recursive: true })
     }
     copyModules(root, release)
-    // base-passwd's own lists; the machine's may name people.
-    for (const name of ['passwd', 'group']) cpSync(`/usr/share/base-passwd/${name}.master`, join(root, 'etc', name))
+    for (const [name, content] of Object.entries(accounts())) writeFileSync(join(root, 'etc', name), content)
+    for (const name of PAM_FILES)
+      if (existsSync(`/etc/pam.d/${name}`)) cpSync(`/etc/pam.d/${name}`, join(root, 'etc/pam.d', name))
     await run('/sbin/ldconfig', ['-r', root])
     const { stdout } = await run('du', ['-sk', '--apparent-size', root])
     const megabytes = Math.ceil((Number.parseInt(stdout, 10) / 1024) * 1.15) + 24

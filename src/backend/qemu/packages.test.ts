@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { cpio } from './cpio.ts'
-import { moduleOrder, withoutSignature } from './image.ts'
+import { accounts, moduleOrder, withoutSignature } from './image.ts'
 import { closureOf, parseStatus } from './packages.ts'
 
 const STATUS = `Package: shell
@@ -68,4 +68,14 @@ test('an archive is aligned and ends with its trailer', () => {
   expect(second % 4).toBe(0)
   expect(archive.toString('latin1', second + 110, second + 114)).toBe('init')
   expect(archive.toString('latin1')).toContain('TRAILER!!!')
+})
+
+test('accounts of Debian and its packages come along, people and passwords don’t', () => {
+  const passwd =
+    'root:x:0:0:root:/root:/bin/bash\nann:x:1000:1000::/home/ann:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n'
+  expect(accounts(passwd, 'root:x:0:ann\nann:x:1000:\n')).toEqual({
+    passwd: 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n',
+    group: 'root:x:0:\n',
+    shadow: 'root:*:20454:0:99999:7:::\nnobody:*:20454:0:99999:7:::\n',
+  })
 })

@@ -19,6 +19,7 @@ export const REQUIRED_PACKAGES = [
   'iputils-arping',
   'iputils-ping',
   'kmod',
+  'mount',
   'libc-bin',
   'net-tools',
   'netbase',
@@ -34,7 +35,18 @@ export const REQUIRED_PACKAGES = [
 const WELCOME_PACKAGES = [
   ...['bc', 'bind9-dnsutils', 'bind9-host', 'bridge-utils', 'bsdextrautils', 'bsdutils', 'conntrack', 'curl', 'dash'],
   ...['diffutils', 'dnsmasq-base', 'gawk', 'haproxy', 'hping3', 'init-system-helpers', 'iperf3', 'ipset', 'iptables'],
-  ...['iputils-tracepath', 'ipvsadm', 'jq', 'keepalived', 'ldap-utils', 'ldirectord', 'less', 'libc-l10n', 'lsof'],
+  ...[
+    'iputils-tracepath',
+    'ipvsadm',
+    'jq',
+    'keepalived',
+    'ldap-utils',
+    'ldirectord',
+    'less',
+    'libc-l10n',
+    'login',
+    'lsof',
+  ],
   ...[
     'mawk',
     'ncurses-base',
