@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { MILLISECOND, SECOND, Simulator } from '#base/sim'
-import type { Host, KernelImage, NetlinkAnswer, NetlinkHandler } from '#kernel/core'
+import { type Host, type KernelImage, type NetlinkAnswer, type NetlinkHandler, strerror } from '#kernel/core'
 import { ETH_P_ARP, ETH_P_IP, emitFrame, formatIpv4, Packet, parseFrame, parseIpv4 } from '#wire/inet'
 import { formatMac, parseMac } from '#wire/link'
 import { setConf, setParm } from './conf-sysctl.ts'
@@ -16,8 +16,8 @@ import { createEthernet, deviceByIndex, deviceByName, netState } from './devices
 import { flowOf } from './fib.ts'
 import { installInet } from './inet.ts'
 import { type ConfName, IFA_F_NOPREFIXROUTE, IFA_F_SECONDARY } from './inetdev.ts'
-import { NUD_VALID, neighbourOutput, stateName } from './neighbour.ts'
-import type { AddressMessage, NetMessage, RouteMessage } from './netlink.ts'
+import { NTF_EXT_LEARNED, NTF_PROXY, NTF_ROUTER, NTF_USE, NUD_VALID, neighbourOutput, stateName } from './neighbour.ts'
+import type { AddressMessage, NeighbourMessage, NetMessage, RouteMessage } from './netlink.ts'
 import { installDevices } from './room.ts'
 import { routeOutput } from './route.ts'
 import { testHost, testImage } from './testing.ts'
@@ -34,6 +34,17 @@ interface ArpCase {
   steps: [port: number, hex: string][][]
   neighbours: string[][]
   errors: number
+}
+
+interface NeighbourCase {
+  commands: string[]
+  arpAccept: number
+  locktime: number
+  actions: Action[]
+  steps: [port: number, hex: string][][]
+  neighbours: string[][]
+  proxies: string[]
+  errors: string[]
 }
 
 interface AddressCase {
@@ -55,7 +66,7 @@ class Lab {
   readonly host: Host
   readonly cards: NetDevice[]
   readonly seen: [number, string][] = []
-  errors = 0
+  readonly errors: string[] = []
   readonly #handlers = new Map<string, NetlinkHandler>()
 
   constructor() {
@@ -103,7 +114,7 @@ class Lab {
           : words[0] === 'route'
             ? this.#route(words, after, { ...common, ...how })
             : this.#neighbour(words, after, { ...common, ...how })
-    if (!answer.ok) this.errors++
+    if (!answer.ok) this.errors.push(answer.extack ?? strerror(answer.errno))
   }
 
   #address(words: string[], after: (word: string) => string | undefined, common: object): NetlinkAnswer {
@@ -145,10 +156,16 @@ class Lab {
   }
 
   #neighbour(words: string[], after: (word: string) => string | undefined, common: object): NetlinkAnswer {
-    const base = { type: 'RTM_NEWNEIGH', ...common }
-    if (words[2] === 'proxy') return this.call({ ...base, dst: parseIpv4(words[3]!)!, flags: 8, state: 'PERMANENT' })
-    const state = after('nud')!.toUpperCase()
-    return this.call({ ...base, dst: parseIpv4(words[2]!)!, lladdr: parseMac(after('lladdr')!)!, state })
+    const proxy = words[2] === 'proxy'
+    let flags = proxy ? NTF_PROXY : 0
+    if (words.includes('use')) flags |= NTF_USE
+    if (words.includes('router')) flags |= NTF_ROUTER
+    if (words.includes('extern_learn')) flags |= NTF_EXT_LEARNED
+    const type = words[1] === 'del' ? 'RTM_DELNEIGH' : 'RTM_NEWNEIGH'
+    const lladdr = after('lladdr') === undefined ? undefined : parseMac(after('lladdr')!)
+    const state = (after('nud') ?? 'permanent').toUpperCase()
+    const change = words[1] === 'change' ? { create: false, exclusive: false, replace: true } : {}
+    return this.call({ type, ...common, ...change, dst: parseIpv4(words[proxy ? 3 : 2]!)!, flags, lladdr, state })
   }
 
   act(action: Action): void {
@@ -200,7 +217,7 @@ test.each(cases<ArpCase>('real-arp').map((each, i) => [i, each] as const))('ARP,
     setConf(lab.host, instance, confName(file), value, 'plain')
   }
   for (const line of each.commands) lab.run(line)
-  expect(lab.errors).toBe(each.errors)
+  expect(lab.errors).toHaveLength(each.errors)
   lab.sim.run(lab.sim.nowNs + 12 * MILLISECOND)
   const steps = [lab.drain()]
   for (const action of each.actions) {
@@ -211,6 +228,32 @@ test.each(cases<ArpCase>('real-arp').map((each, i) => [i, each] as const))('ARP,
   expect(steps).toEqual(each.steps)
   expect(lab.neighbours()).toEqual(each.neighbours.sort(byText))
 })
+
+test.each(cases<NeighbourCase>('real-neighbours').map((each, i) => [i, each] as const))(
+  'neighbours set by hand, as recorded: case %i',
+  (_, each) => {
+    const lab = new Lab()
+    setParm(lab.host, 'eth0', 'proxyDelay', 0)
+    setParm(lab.host, 'eth0', 'locktime', (each.locktime * 250) / 100)
+    setConf(lab.host, 'eth0', 'arpAccept', each.arpAccept, 'plain')
+    for (const line of each.commands) {
+      lab.run(line)
+      lab.sim.run(lab.sim.nowNs + 2 * MILLISECOND)
+    }
+    lab.sim.run(lab.sim.nowNs + 12 * MILLISECOND)
+    lab.drain()
+    const steps = each.actions.map((action) => {
+      lab.act(action)
+      lab.sim.run(lab.sim.nowNs + 21 * MILLISECOND)
+      return lab.drain()
+    })
+    expect(lab.errors).toEqual(each.errors)
+    expect(steps).toEqual(each.steps)
+    expect(lab.neighbours()).toEqual(each.neighbours.sort(byText))
+    const proxies = lab.dump<NeighbourMessage>({ type: 'RTM_GETNEIGH', proxy: true })
+    expect(proxies.map((entry) => formatIpv4(entry.dst))).toEqual(each.proxies)
+  },
+)
 
 function addressLine(lab: Lab, own: AddressMessage): string {
   const scope = Object.keys(SCOPES).find((name) => SCOPES[name] === own.scope)
@@ -245,7 +288,7 @@ test.each(cases<AddressCase>('real-addresses').map((each, i) => [i, each] as con
     const lab = new Lab()
     setConf(lab.host, 'all', 'promoteSecondaries', each.promoteSecondaries, 'flush')
     for (const line of each.commands) lab.run(line)
-    expect(lab.errors).toBe(each.errors)
+    expect(lab.errors).toHaveLength(each.errors)
     const addresses = lab.dump<AddressMessage>({ type: 'RTM_GETADDR' }).map((own) => addressLine(lab, own))
     expect(addresses).toEqual(each.addresses)
     const routes = [254, 255].flatMap((table) => lab.dump<RouteMessage>({ type: 'RTM_GETROUTE', table }))
