@@ -8,6 +8,7 @@ import { NotModelled } from '#base/check'
 import type { Body, Room, Sys } from '#kernel/core'
 import { CONFIGURATION } from './configuration.ts'
 import { completeIp, ip } from './ip.ts'
+import { nstat } from './nstat.ts'
 
 /** Programs, their configuration files and completions. */
 export const iproute2: Room = {
@@ -15,6 +16,7 @@ export const iproute2: Room = {
   needs: [],
   install(image) {
     image.program({ name: 'ip', paths: ['/usr/bin/ip', '/usr/sbin/ip'], main: ip })
+    image.program({ name: 'nstat', paths: ['/usr/bin/nstat'], main: nstat })
     for (const name of ['bridge', 'tc']) {
       image.program({
         name,
