@@ -15,7 +15,7 @@ const HELP = `Usage: nstat [OPTION] [ PATTERN [ PATTERN ] ]
 `
 
 const HISTORY = '/tmp/.nstat.u0'
-/** What counts nothing, and is only shown with -z or -a. iproute2 misc/nstat.c: useless_numbers. */
+/** What counts nothing, and is never shown. iproute2 misc/nstat.c: useless_numbers. */
 const SETTINGS = new Set([
   'IpForwarding',
   'IpDefaultTTL',
@@ -67,7 +67,7 @@ export function* nstat(sys: Sys, argv: string[]): Body<number> {
     const value = now.get(name)! - (before.get(name) ?? 0)
     if (operands.length > 0 && !operands.some((pattern) => globMatches(pattern, name))) return []
     if (value === 0 && !has('z')) return []
-    return !has('z') && !has('a') && SETTINGS.has(name) ? [] : [{ name, value }]
+    return SETTINGS.has(name) ? [] : [{ name, value }]
   })
   if (has('j')) {
     const body = rows.map(({ name, value }) => `"${name}":${value}`).join(has('p') ? ',\n        ' : ',')
