@@ -16,11 +16,13 @@ import {
   RT_SCOPE_LINK,
   RT_SCOPE_NOWHERE,
 } from './inetdev.ts'
-import { inetState } from './ip-state.ts'
+import { type InetState, inetState } from './ip-state.ts'
 import type { RouteType } from './netlink.ts'
 
 const IFF_UP = 1
 const IFF_LOOPBACK = 8
+/** IFF_RUNNING | IFF_LOWER_UP: either makes a link alive to routes. */
+const IFF_SEEN = 0x10040
 const INADDR_BROADCAST = 0xffffffff
 
 const CREATE_APPEND = { create: true, append: true }
@@ -159,6 +161,7 @@ function stillUsed(address: InetAddress, primary: InetAddress, formerPrimary: In
  */
 export function removeAddress(address: InetAddress, formerPrimary?: InetAddress): void {
   const device = address.device
+  settle(device)
   const zeros = prefixOf(address)
   let primary = address
   let subnet = false
@@ -219,9 +222,9 @@ function syncDown(device: NetDevice, dead: boolean, force: boolean): boolean {
 }
 
 /** Next hops by a device live again. fib_sync_up(). */
-function syncUp(device: NetDevice, flags: number): void {
+function syncUp(device: NetDevice, flags: number, running = (device.shownFlags & IFF_SEEN) !== 0): void {
   if (!(device.flags & IFF_UP)) return
-  if (flags & RTNH_F_DEAD && device.shownFlags & 0x10040) flags |= RTNH_F_LINKDOWN
+  if (flags & RTNH_F_DEAD && running) flags |= RTNH_F_LINKDOWN
   for (const info of inetState.of(device.host).infos) {
     if (!info.nextHops.some((nextHop) => nextHop.device === device)) continue
     let alive = 0
@@ -242,16 +245,68 @@ function disable(device: NetDevice, force: boolean): void {
   device.net.generation++
 }
 
+// What can happen before the first look at a route, and be put off until then.
+const ADDED = 0
+const UP = 1
+const CARRIER_ON = 2
+const CARRIER_OFF = 3
+
+/** Remembers an event for the first look, if there was none yet. Whether it was put off. */
+function putOff(device: NetDevice, subject: InetAddress | NetDevice, event: number): boolean {
+  const state = inetState.of(device.host)
+  if (state.pending === undefined) return false
+  // With it goes how the device stood then.
+  const stood = (device.flags & IFF_UP) | (device.carrier ? 2 : 0) | (device.shownFlags & IFF_SEEN ? 4 : 0)
+  state.pending = [...state.pending, subject, event * 8 + stood]
+  return true
+}
+
+/** Builds the tables from what has happened so far. */
+export function replayFib(state: InetState): void {
+  const events = state.pending!
+  state.pending = undefined
+  const seen = new Set<InetAddress>()
+  for (let i = 0; i < events.length; i += 2) {
+    const subject = events[i] as InetAddress | NetDevice
+    const event = events[i + 1] as number
+    const device = 'device' in subject ? subject.device : subject
+    const now = { flags: device.flags, carrier: device.carrier }
+    device.flags = (device.flags & ~IFF_UP) | (event & 1)
+    device.carrier = (event & 2) !== 0
+    const running = (event & 4) !== 0
+    if ('device' in subject) {
+      seen.add(subject)
+      addAddress(subject)
+      syncUp(device, RTNH_F_DEAD, running)
+    } else if (event >> 3 === UP) {
+      for (const address of device.inet.addresses) if (seen.has(address)) addAddress(address)
+      syncUp(device, RTNH_F_DEAD, running)
+    } else if (event >> 3 === CARRIER_ON) syncUp(device, RTNH_F_LINKDOWN, running)
+    else syncDown(device, false, false)
+    device.flags = now.flags
+    device.carrier = now.carrier
+  }
+}
+
 /** An address was added to a device's list. fib_inetaddr_event(): NETDEV_UP. */
 export function fibAddressAdded(device: NetDevice, address: InetAddress): void {
-  addAddress(address)
-  syncUp(device, RTNH_F_DEAD)
+  if (!putOff(device, address, ADDED)) {
+    addAddress(address)
+    syncUp(device, RTNH_F_DEAD)
+  }
   inetState.of(device.host).addressGeneration++
   device.net.generation++
 }
 
+/** Everything that was put off happens, before something that can't be. */
+function settle(device: NetDevice): void {
+  const state = inetState.of(device.host)
+  if (state.pending !== undefined) replayFib(state)
+}
+
 /** An address was removed from a device's list. fib_inetaddr_event(): NETDEV_DOWN. */
 export function fibAddressRemoved(device: NetDevice, address: InetAddress, formerPrimary?: InetAddress): void {
+  settle(device)
   removeAddress(address, formerPrimary)
   inetState.of(device.host).addressGeneration++
   if (device.inet.addresses.length === 0) disable(device, true)
@@ -261,6 +316,7 @@ export function fibAddressRemoved(device: NetDevice, address: InetAddress, forme
 /** The metric of an address's prefix route changes. fib_modify_prefix_metric(). */
 export function fibMetricChanged(address: InetAddress, metric: number): void {
   const device = address.device
+  settle(device)
   const prefix = prefixOf(address)
   if (
     !(device.flags & IFF_UP) ||
@@ -276,26 +332,32 @@ export function fibMetricChanged(address: InetAddress, metric: number): void {
 
 /** A device was set up: its addresses' routes come (again). */
 export function fibDeviceUp(device: NetDevice): void {
-  for (const address of device.inet.addresses) addAddress(address)
-  syncUp(device, RTNH_F_DEAD)
+  if (!putOff(device, device, UP)) {
+    for (const address of device.inet.addresses) addAddress(address)
+    syncUp(device, RTNH_F_DEAD)
+  }
   inetState.of(device.host).addressGeneration++
   device.net.generation++
 }
 
 /** A device was set down (or, with `force`, is being removed): routes by it are flushed. */
 export function fibDeviceDown(device: NetDevice, force: boolean): void {
+  settle(device)
   disable(device, force)
 }
 
 /** The carrier came or went, as user space is told of it. */
 export function fibCarrier(device: NetDevice, on: boolean): void {
-  if (on) syncUp(device, RTNH_F_LINKDOWN)
-  else syncDown(device, false, false)
+  if (!putOff(device, device, on ? CARRIER_ON : CARRIER_OFF)) {
+    if (on) syncUp(device, RTNH_F_LINKDOWN)
+    else syncDown(device, false, false)
+  }
   device.net.generation++
 }
 
 /** The MTU changed: what was learned about paths is adapted. fib_sync_mtu(), fnhe_update_pmtu(). */
 export function fibMtuChanged(device: NetDevice, former: number): void {
+  if (inetState.of(device.host).pending !== undefined) return // Nothing was learned yet.
   for (const info of inetState.of(device.host).infos) {
     for (const nextHop of info.nextHops) {
       if (nextHop.device !== device || !nextHop.exceptions) continue

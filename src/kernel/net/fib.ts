@@ -192,8 +192,9 @@ export class FibTable {
   readonly id: number
   /** In the order in which the kernel walks its trie. */
   readonly aliases: FibAlias[] = []
-  /** How many aliases have each prefix length; made when the table is looked into first, kept since. */
-  #lengths: Uint32Array | undefined = undefined
+  /** Which prefix lengths there are: bit n for n below 32, and /32. */
+  #lengths = 0
+  #hasHosts = false
 
   constructor(id: number) {
     this.id = id
@@ -208,12 +209,19 @@ export class FibTable {
 
   insert(at: number, alias: FibAlias): void {
     this.aliases.splice(at, 0, alias)
-    if (this.#lengths) this.#lengths[alias.prefix]!++
+    this.#note(alias)
   }
 
   remove(alias: FibAlias): void {
     this.aliases.splice(this.aliases.indexOf(alias), 1)
-    if (this.#lengths) this.#lengths[alias.prefix]!--
+    this.#lengths = 0
+    this.#hasHosts = false
+    for (const other of this.aliases) this.#note(other)
+  }
+
+  #note({ prefix }: FibAlias): void {
+    if (prefix === 32) this.#hasHosts = true
+    else this.#lengths |= 1 << prefix
   }
 
   /** Where the aliases of a prefix begin, or would stand. */
@@ -229,12 +237,8 @@ export class FibTable {
     return low
   }
 
-  /** How many routes have this prefix length. */
+  /** Whether any route has this prefix length. */
   hasLength(prefix: number): boolean {
-    if (!this.#lengths) {
-      this.#lengths = new Uint32Array(33)
-      for (const alias of this.aliases) this.#lengths[alias.prefix]!++
-    }
-    return this.#lengths[prefix] !== 0
+    return prefix === 32 ? this.#hasHosts : (this.#lengths & (1 << prefix)) !== 0
   }
 }

@@ -4,10 +4,13 @@
  */
 import { Trace } from '#base/sim'
 import { defineState, type Host } from '#kernel/core'
+import type { NetDevice } from './device.ts'
 import { type NetState, netState } from './devices.ts'
 import type { FibInfo, FibTable } from './fib.ts'
+import { replayFib } from './fib-frontend.ts'
 import type { Fragments } from './fragments.ts'
 import { type PacketHooks, packetHooks } from './hooks.ts'
+import type { InetAddress } from './inetdev.ts'
 import { IpCounters } from './ip-counters.ts'
 import type { Peers } from './ip-peers.ts'
 import type { IpEvent } from './ip-trace.ts'
@@ -71,6 +74,10 @@ export class IpSysctls {
 /** What all hosts have that never wrote a sysctl. */
 const DEFAULTS = Object.freeze(new IpSysctls())
 
+/** Shared by all hosts on which nothing has happened yet. */
+const NOTHING: (InetAddress | NetDevice | number)[] = []
+Object.freeze(NOTHING)
+
 export class InetState {
   readonly host: Host
   /** Its `generation` grows when anything changes that a route may depend on; cached routes of another one are void. */
@@ -78,12 +85,16 @@ export class InetState {
   /** Grows when an address or a device comes or goes. */
   addressGeneration = 1
   exceptionGeneration = 1
-  local: FibTable | undefined = undefined
-  main: FibTable | undefined = undefined
+  /**
+   * What addresses and devices did before anybody looked at a route: (address or device), (what happened) in turn. Replayed
+   * at the first look; a host that idles never has tables. Undefined: there are tables.
+   */
+  pending: (InetAddress | NetDevice | number)[] | undefined = NOTHING
+  #local: FibTable | undefined = undefined
+  #main: FibTable | undefined = undefined
   /** By id; only those besides local and main. */
   tables: Map<number, FibTable> | undefined = undefined
-  /** Every FibInfo in use, in order of creation. */
-  infos: FibInfo[] = []
+  #infos: FibInfo[] | undefined = undefined
   /** Undefined: the three that every host has. */
   rules: FibRule[] | undefined = undefined
   /** Once rules were changed, local and main are looked up one after the other; before that as if merged. */
@@ -113,6 +124,32 @@ export class InetState {
     this.host = host
     this.net = netState.of(host)
     this.hooks = packetHooks(host.image)
+  }
+
+  /** The table of the host's own addresses. */
+  get local(): FibTable | undefined {
+    if (this.pending !== undefined) replayFib(this)
+    return this.#local
+  }
+
+  set local(table: FibTable | undefined) {
+    this.#local = table
+  }
+
+  get main(): FibTable | undefined {
+    if (this.pending !== undefined) replayFib(this)
+    return this.#main
+  }
+
+  set main(table: FibTable | undefined) {
+    this.#main = table
+  }
+
+  /** Every FibInfo in use, in order of creation. */
+  get infos(): FibInfo[] {
+    if (this.pending !== undefined) replayFib(this)
+    this.#infos ??= []
+    return this.#infos
   }
 
   /** The sysctls, a host's own from now on. */
