@@ -9,12 +9,13 @@ import { iputils } from '#user/iputils'
 import { nettools } from '#user/nettools'
 import { procps } from '#user/procps'
 import { shell } from '#user/shell'
+import { tcpdump } from '#user/tcpdump'
 
 /** What no host can do without. */
 const ALWAYS: Room[] = [net, shell, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
-export const OPTIONAL: Room[] = [procps, nettools, iputils]
+export const OPTIONAL: Room[] = [procps, nettools, iputils, tcpdump]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
 export function createDebian12(rooms: Room[] = OPTIONAL): Image {

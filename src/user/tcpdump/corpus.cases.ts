@@ -21,17 +21,20 @@ function ipPacket(random: RandomStream, depth = 0): Packet {
   packet.ipId = random.below(65536)
   packet.fragment = pick(random, [0, 0x4000, 0x4000, 0x2000, 0x2010, 0x0020, 0x8000])
   if (random.below(6) === 0)
-    packet.ipOptions = pick(random, [
-      [148, 4, 0, 0],
-      [7, 11, 8, 10, 0, 0, 1, 0, 0, 0, 0, 0],
-      [1, 131, 7, 4, 10, 0, 0, 9],
-      [137, 7, 8, 10, 0, 0, 9, 0],
-      [68, 12, 9, 0, 0, 0, 0, 5, 0, 0, 0, 0],
-      [68, 12, 13, 0x11, 10, 0, 0, 1, 0, 0, 0, 7],
-      [130, 3, 9, 0],
-      [7, 39, 4, 0],
-      [1, 1, 1, 1],
-    ].map((list) => Uint8Array.from(list)))
+    packet.ipOptions = pick(
+      random,
+      [
+        [148, 4, 0, 0],
+        [7, 11, 8, 10, 0, 0, 1, 0, 0, 0, 0, 0],
+        [1, 131, 7, 4, 10, 0, 0, 9],
+        [137, 7, 8, 10, 0, 0, 9, 0],
+        [68, 12, 9, 0, 0, 0, 0, 5, 0, 0, 0, 0],
+        [68, 12, 13, 0x11, 10, 0, 0, 1, 0, 0, 0, 7],
+        [130, 3, 9, 0],
+        [7, 39, 4, 0],
+        [1, 1, 1, 1],
+      ].map((list) => Uint8Array.from(list)),
+    )
   packet.protocol = pick(random, [1, 1, 1, 6, 6, 17, 17, 2, 132, 89, 253])
   packet.buffer = random.bytes(random.below(3) === 0 ? random.below(90) : random.below(30))
   packet.length = packet.buffer.length
@@ -52,15 +55,18 @@ function ipPacket(random: RandomStream, depth = 0): Packet {
   packet.window = random.below(65536)
   packet.urgent = random.below(8) === 0 ? 5 : 0
   if (random.below(2) === 0)
-    packet.tcpOptions = pick(random, [
-      [2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7],
-      [1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8],
-      [1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 0, 2],
-      [2, 3, 0, 0],
-      [30, 4, 0, 0],
-      [99, 200, 0, 0],
-      [0, 0, 0, 0],
-    ].map((list) => Uint8Array.from(list)))
+    packet.tcpOptions = pick(
+      random,
+      [
+        [2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7],
+        [1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8],
+        [1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 0, 2],
+        [2, 3, 0, 0],
+        [30, 4, 0, 0],
+        [99, 200, 0, 0],
+        [0, 0, 0, 0],
+      ].map((list) => Uint8Array.from(list)),
+    )
   if (random.below(6) === 0) packet.checksum = pick(random, [0, 0xffff, 0x1234])
   return packet
 }

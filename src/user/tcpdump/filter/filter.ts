@@ -24,7 +24,7 @@ import { FilterError, scan } from './scan.ts'
 
 export interface Filter {
   /** Whether a packet passes, as a packet socket of this link type sees it. */
-  packet(packet: Packet): boolean
+  packet(packet: Packet, ifindex?: number): boolean
   /** Whether a frame of a file passes. */
   bytes(bytes: Uint8Array, length?: number): boolean
 }
@@ -59,13 +59,13 @@ function build(block: Block, linkType: number): Filter {
   let scratch = new Uint8Array(2048)
   const frame: Frame = { bytes: scratch, length: 0, vlanTci: -1, packetType: 0, ifindex: 0, beyond: false }
   return {
-    packet(packet) {
+    packet(packet, ifindex = packet.iif) {
       if (fields !== undefined && isInFields(packet)) return fields(packet)
       frame.vlanTci = packet.vlanTci
       frame.packetType = packet.packetType
-      frame.ifindex = packet.iif
+      frame.ifindex = ifindex
       if (linkType === LINKTYPE_LINUX_SLL2) {
-        frame.bytes = cookedBytes(packet)
+        frame.bytes = cookedBytes(packet, ifindex)
       } else {
         const length = frameLength(packet)
         if (length > scratch.length) scratch = new Uint8Array(length)
@@ -99,10 +99,10 @@ function untagged(packet: Packet, bytes: Uint8Array): Uint8Array {
   return bytes.subarray(4)
 }
 
-function cookedBytes(packet: Packet): Uint8Array {
+function cookedBytes(packet: Packet, ifindex: number): Uint8Array {
   const frame = emitFrame(packet)
   const start = packet.raw === RAW_FRAME ? 0 : packet.vlanTci >= 0 ? 18 : 14
-  const header = cookedHeader(packet.etherType, packet.iif, packet.packetType, packet.macSrc)
+  const header = cookedHeader(packet.etherType, ifindex, packet.packetType, packet.macSrc)
   const bytes = new Uint8Array(header.length + frame.length - start)
   bytes.set(header)
   bytes.set(frame.subarray(start), header.length)

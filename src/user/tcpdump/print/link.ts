@@ -1,0 +1,156 @@
+/** Ethernet, 802.1Q tags and Linux cooked frames. tcpdump 4.99.3 print-ether.c, print-sll.c. */
+import { NotModelled } from '#base/check'
+import { SLL2_HLEN } from '../cooked.ts'
+import { printArp } from './arp.ts'
+import { ETHER_TYPES } from './ether-types.ts'
+import { printIp } from './ip.ts'
+import type { Printer } from './printer.ts'
+
+const TAGS = new Set([0x8100, 0x88a8, 0x9100, 0x9200])
+/** Types that tcpdump takes apart and this doesn't yet. */
+const UNMODELLED: Record<number, string> = {
+  34525: 'IPv6',
+  34887: 'MPLS',
+  34888: 'MPLS',
+  34915: 'PPPoE',
+  34916: 'PPPoE',
+  35020: 'LLDP',
+  34825: 'slow protocols',
+  34958: 'EAPOL',
+  35063: 'PTP',
+  35074: 'CFM',
+  35135: 'MACsec',
+  35045: 'MACsec',
+  34827: 'PPP',
+  32923: 'AppleTalk',
+  33011: 'AARP',
+  33079: 'IPX',
+  32774: 'ISO',
+  24579: 'DECnet',
+  35018: 'TIPC',
+  35110: 'VN-tag',
+  34978: 'ATA over Ethernet',
+  35151: 'NSH',
+  33027: 'Realtek',
+  34969: 'Realtek',
+  8948: 'OpenFlow',
+  34824: 'MPCP',
+  35075: 'FCoE',
+  56026: 'Ethernet frames of switches',
+  53899: 'Arista stamps',
+}
+
+function typeText(type: number): string {
+  return `${ETHER_TYPES[type] ?? 'Unknown'} (0x${type.toString(16).padStart(4, '0')})`
+}
+
+/** @returns the length of the headers in front of what -x prints */
+export function printEthernet(printer: Printer, length: number): number {
+  const { options } = printer
+  printer.protocol = 'ether'
+  const captured = printer.end
+  if (captured < 14) {
+    printer.truncated()
+    return captured
+  }
+  const addresses = () => printer.put(`${printer.mac(6)} > ${printer.mac(0)}, `)
+  let at = 14
+  let type = printer.u16(12)
+  let tagged = false
+  while (TAGS.has(type)) {
+    printer.protocol = 'vlan'
+    if (captured < at + 4) {
+      if (options.link && !tagged) addresses()
+      printer.truncated()
+      return captured
+    }
+    const tci = printer.u16(at)
+    if (options.link) {
+      if (!tagged) {
+        addresses()
+        const name = options.quiet
+          ? (ETHER_TYPES[type] ?? 'Unknown Ethertype (0x' + type.toString(16).padStart(4, '0') + ')')
+          : `ethertype ${typeText(type)}`
+        printer.put(`${name}, length ${length}: `)
+      } else printer.put(`ethertype ${typeText(type)}, `)
+      printer.put(`vlan ${tci & 0xfff}, p ${tci >>> 13}${tci & 0x1000 ? ', DEI' : ''}, `)
+    }
+    type = printer.u16(at + 2)
+    at += 4
+    tagged = true
+  }
+  if (type <= 1500) throw new NotModelled('tcpdump: IEEE 802.3 frames with LLC')
+  const header = () => {
+    if (!tagged || !options.link) addresses()
+    if (options.quiet && !tagged)
+      printer.put(ETHER_TYPES[type] ?? `Unknown Ethertype (0x${type.toString(16).padStart(4, '0')})`)
+    else printer.put(`ethertype ${typeText(type)}`)
+    printer.put(tagged && options.link ? ', ' : `, length ${length}: `)
+  }
+  if (options.link) header()
+  if (!printType(printer, type, at, length - at)) {
+    if (!options.link) header()
+    if (!options.hasDump) printer.defaultPrint(at, captured - at)
+  }
+  return at
+}
+
+/** Whether the type is one that is taken apart. */
+function printType(printer: Printer, type: number, at: number, length: number): boolean {
+  const unmodelled = UNMODELLED[type]
+  if (unmodelled !== undefined) throw new NotModelled(`tcpdump: ${unmodelled}`)
+  if (type === 0x0800) printIp(printer, at, length)
+  else if (type === 0x0806 || type === 0x8035) printArp(printer, at, length)
+  else if (type === 0x9000) printLoopback(printer, at, length)
+  else return false
+  return true
+}
+
+/** The configuration test protocol. tcpdump 4.99.3 print-loopback.c */
+function printLoopback(printer: Printer, at: number, length: number): void {
+  printer.protocol = 'loopback'
+  printer.put('Loopback')
+  if (length < 2) {
+    printer.put(' (invalid)')
+    printer.need(at, length)
+    return
+  }
+  printer.need(at, 2)
+  const skip = printer.bytes[at]! | (printer.bytes[at + 1]! << 8)
+  printer.put(`, skipCount ${skip}`)
+  if (skip % 8 !== 0) printer.put(' (bogus)')
+  if (skip > length - 2) {
+    printer.put(' (invalid)')
+    printer.need(at, length)
+    return
+  }
+  throw new NotModelled('tcpdump: messages of the loopback protocol')
+}
+
+const DIRECTIONS = ['In', 'B', 'M', 'P', 'Out']
+
+/** What is captured on `any`. */
+export function printCooked(printer: Printer, length: number): number {
+  const { options } = printer
+  printer.protocol = 'sll2'
+  if (printer.end < SLL2_HLEN) {
+    printer.truncated()
+    return printer.end
+  }
+  const type = printer.u16(0)
+  const index = printer.u32(4)
+  const name = printer.names.interface(index) ?? String(index)
+  printer.put(`${name.padEnd(5)} ${(DIRECTIONS[printer.u8(10)] ?? '?').padEnd(3)} `)
+  const header = () => {
+    printer.put(`ifindex ${index} `)
+    if (printer.u8(11) === 6) printer.put(`${printer.mac(12)} `)
+    if (!options.quiet) printer.put(`ethertype ${typeText(type)}, `)
+    printer.put(`length ${length}: `)
+  }
+  if (options.link) header()
+  if (!printType(printer, type, SLL2_HLEN, length - SLL2_HLEN)) {
+    if (!options.link) header()
+    if (!options.hasDump) printer.defaultPrint(SLL2_HLEN, printer.end - SLL2_HLEN)
+  }
+  return SLL2_HLEN
+}
