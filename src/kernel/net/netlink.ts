@@ -368,6 +368,10 @@ export interface SocketMessage {
   inode: number
   ifindex: number
   uid: number
+  /** The number that tells it from all others: `sk:` of ss -e, in hexadecimal. */
+  cookie?: number
+  /** INET_DIAG_SKMEMINFO, by the letters of ss -m. */
+  memory?: Record<'r' | 'rb' | 't' | 'tb' | 'f' | 'w' | 'o' | 'bl' | 'd', number>
   info?: Record<string, unknown>
 }
 

@@ -9,6 +9,7 @@ import type { Body, Room, Sys } from '#kernel/core'
 import { CONFIGURATION } from './configuration.ts'
 import { completeIp, ip } from './ip.ts'
 import { nstat } from './nstat.ts'
+import { completeSs, ss } from './ss.ts'
 
 /** Programs, their configuration files and completions. */
 export const iproute2: Room = {
@@ -17,6 +18,7 @@ export const iproute2: Room = {
   install(image) {
     image.program({ name: 'ip', paths: ['/usr/bin/ip', '/usr/sbin/ip'], main: ip })
     image.program({ name: 'nstat', paths: ['/usr/bin/nstat'], main: nstat })
+    image.program({ name: 'ss', paths: ['/usr/bin/ss'], main: ss })
     for (const name of ['bridge', 'tc']) {
       image.program({
         name,
@@ -30,5 +32,6 @@ export const iproute2: Room = {
     for (const [name, content] of Object.entries(CONFIGURATION)) image.file(`/etc/iproute2/${name}`, content)
     const completions = image.slot('completions', () => new Map<string, (words: string[]) => string[]>())
     completions.set('ip', completeIp)
+    completions.set('ss', completeSs)
   },
 }

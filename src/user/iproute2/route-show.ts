@@ -79,7 +79,7 @@ export function showRoute(session: Session, route: RouteMessage, filter: RouteFi
     out.field('prefsrc', formatIpv4(route.prefSrc), `src ${formatIpv4(route.prefSrc)} `)
   }
   if (route.metric && filter.metric === undefined) out.field('metric', route.metric, `metric ${route.metric} `)
-  showFlags(session, single?.flags ?? 0)
+  showFlags(session, single?.flags ?? 0, route.cache?.flags.includes('mc'))
   if (route.mark) {
     out.field('mark', route.mark, `mark ${route.mark >= 16 ? `0x${route.mark.toString(16)}` : route.mark} `)
   }
@@ -94,9 +94,11 @@ export function showRoute(session: Session, route: RouteMessage, filter: RouteFi
   out.close()
 }
 
-function showFlags({ out }: Session, flags: number): void {
+/** @param multicast the cache's flag, whose bit iproute2 6.1 takes for RTM_F_OFFLOAD_FAILED */
+function showFlags({ out }: Session, flags: number, multicast = false): void {
   out.openArray('flags')
   for (const [bit, name] of NEXT_HOP_FLAGS) if (flags & bit) out.field(undefined, name, `${name} `)
+  if (multicast) out.field(undefined, 'rt_offload_failed', 'rt_offload_failed ')
   out.close()
 }
 
