@@ -24,7 +24,7 @@ export interface KernelSocket extends Socket {
 
 export class SocketFile implements OpenFile {
   flags = 2
-  references = 1
+  references = 0
   readonly socket: KernelSocket
 
   constructor(socket: KernelSocket) {
