@@ -1,0 +1,77 @@
+/**
+ * The tools that every host has: coreutils, grep, sed, awk, findutils and the like, on system calls.
+ *
+ *     image.install(shell)
+ *     image.install(coreutils)
+ *     // host$ ls -l /etc | grep hosts | cut -c1-10
+ */
+import type { Program, Room } from '#kernel/core'
+import * as columns from './columns.ts'
+import { date } from './date.ts'
+import * as files from './files.ts'
+import { egrep, fgrep, grep } from './grep.ts'
+import { dir, ls } from './ls.ts'
+import * as running from './running.ts'
+import { sed } from './sed.ts'
+import * as small from './small.ts'
+import { sort, uniq } from './sorting.ts'
+import * as streams from './streams.ts'
+
+export { defineTool, Io, type Options, parseInterval, quote, Reader, type Tool } from './tool.ts'
+
+const PROGRAMS: Program[] = [
+  ...Object.values(columns),
+  ...Object.values(streams),
+  date,
+  egrep,
+  fgrep,
+  grep,
+  dir,
+  ls,
+  sed,
+  sort,
+  uniq,
+  files.chmod,
+  files.cp,
+  files.ln,
+  files.mkdir,
+  files.mkfifo,
+  files.mktemp,
+  files.mv,
+  files.rm,
+  files.rmdir,
+  files.touch,
+  files.truncate,
+  running.env,
+  running.nice,
+  running.nohup,
+  running.sleep,
+  running.stdbuf,
+  running.timeout,
+  running.xargs,
+  small.basename,
+  small.dirname,
+  small.echo,
+  small.getent,
+  small.id,
+  small.nproc,
+  small.printenv,
+  small.printf,
+  small.pwd,
+  small.readlink,
+  small.realpath,
+  small.stat,
+  small.uname,
+  small.which,
+  small.whoami,
+  ...small.yesNo,
+  ...small.tests,
+]
+
+export const coreutils: Room = {
+  name: 'user/coreutils',
+  needs: ['user/shell'],
+  install(image) {
+    for (const program of PROGRAMS) image.program(program)
+  },
+}
