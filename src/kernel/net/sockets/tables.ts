@@ -4,7 +4,6 @@ import type { PacketSocket } from './packet.ts'
 import type { PingSocket } from './ping.ts'
 import type { RawSocket } from './raw.ts'
 import type { UdpSocket } from './udp.ts'
-import type { UnixSocket } from './unix.ts'
 
 export class SocketTables {
   readonly raw: RawSocket[] = []
@@ -13,8 +12,6 @@ export class SocketTables {
   /** By local port. */
   readonly udp = new Map<number, UdpSocket[]>()
   readonly packet: PacketSocket[] = []
-  readonly unix: UnixSocket[] = []
-  readonly unixPaths = new Map<string, UnixSocket>()
   pingRover = 0
   nextInode = 10_000
 }
