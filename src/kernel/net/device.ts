@@ -88,6 +88,8 @@ export class NetDevice implements Attached {
   readonly net: NetState
   readonly ifindex: number
   readonly looks: Looks
+  /** Whether what is sent comes back: the loopback device. */
+  readonly loops: boolean
   name: string
   /** IFF_UP, and what was set by hand; what `ip link` shows has RUNNING and LOWER_UP as well: `shownFlags`. */
   flags: number
@@ -111,7 +113,7 @@ export class NetDevice implements Attached {
   }
   /** Whether the cable is in at both ends, as the driver has last said. */
   carrier = false
-  /** Whether link_watch has acted on it: packets pass only then. */
+  /** Whether it is up and link_watch has acted on the carrier: packets pass only then. */
   active = false
   operstate: 'UNKNOWN' | 'UP' | 'DOWN' = 'UNKNOWN'
   carrierUps = 0
@@ -134,6 +136,7 @@ export class NetDevice implements Attached {
     this.ifindex = ifindex
     this.name = name
     this.looks = looks
+    this.loops = looks.linkType === 'loopback'
     this.flags = looks.flags
     this.mtu = looks.mtu
     this.txqlen = looks.txqlen
@@ -233,12 +236,11 @@ export class NetDevice implements Attached {
 
   /** dev_queue_xmit(): the frame's addresses are set, and the packet is given away. */
   transmit(packet: Packet): void {
-    if ((this.flags & IFF_UP) === 0) return
-    if (this.kind === 'loopback') {
+    if (!this.active) return // Down, or no carrier and link_watch has put the noop qdisc in.
+    if (this.loops) {
       this.#loopBack(packet)
       return
     }
-    if (!this.active) return // No carrier: link_watch has put the noop qdisc in.
     if (deviceTrace.listeners !== 0) deviceTrace.emit({ device: this, direction: 'out', packet })
     if (this.net.taps.length !== 0) tapsTransmit(this.net, this, packet)
     const stats = this.stats

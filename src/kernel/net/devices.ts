@@ -93,10 +93,8 @@ function registerDevice(net: NetState, name: string, looks: Looks, address: numb
   const device = new NetDevice(net, net.nextIfindex++, name, looks, address)
   net.devices.push(device)
   net.byName.set(name, device)
-  if (looks.linkType === 'loopback') {
-    device.carrier = true
-    device.active = true
-  }
+  if (device.loops) device.carrier = true
+  else device.operstate = 'DOWN' // Without a carrier yet. Linux 6.1 net/core/link_watch.c: linkwatch_init_dev().
   net.generation++
   return device
 }

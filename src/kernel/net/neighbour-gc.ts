@@ -6,14 +6,11 @@
  * Linux 6.1 net/core/neighbour.c: neigh_periodic_work(), neigh_forced_gc(), neigh_table_init().
  */
 import { HZ, jiffyNs, wheelJiffies } from './jiffies.ts'
-import type { Neighbour, NeighbourTable } from './neighbour.ts'
+import type { Neighbour } from './neighbour.ts'
+import { NTF_EXT_LEARNED, NUD_FAILED, NUD_IN_TIMER, NUD_NOARP, NUD_PERMANENT } from './neighbour-states.ts'
+import type { NeighbourTable } from './neighbour-table.ts'
 
 const RANDOM_INTERVAL = 300 * HZ
-/** NUD_FAILED, NUD_NOARP, NUD_PERMANENT, and the states in which a timer runs. */
-const FAILED = 0x20
-const NOARP = 0x40
-const KEPT = 0x80 | 0x1b
-const NTF_EXT_LEARNED = 0x10
 
 export class NeighbourGc {
   readonly #table: NeighbourTable
@@ -96,10 +93,10 @@ export class NeighbourGc {
     if (table.entries < table.gcThresh1) return
     const now = table.jiffies
     for (const entry of [...table.all()]) {
-      if (entry.state & KEPT || entry.flags & NTF_EXT_LEARNED) continue
+      if (entry.state & (NUD_PERMANENT | NUD_IN_TIMER) || entry.flags & NTF_EXT_LEARNED) continue
       if (entry.used < entry.confirmed && entry.confirmed <= now) entry.used = entry.confirmed
       const fresh = entry.used <= now && now < entry.used + entry.device.inet.parms.gcStale
-      if (!entry.timerPending && (entry.state === FAILED || !fresh)) table.release(entry)
+      if (!entry.timerPending && (entry.state === NUD_FAILED || !fresh)) table.release(entry)
     }
   }
 }
@@ -121,8 +118,8 @@ export function forcedCollection(table: NeighbourTable): number {
 
 function worthless(table: NeighbourTable, entry: Neighbour, now: number): boolean {
   return (
-    entry.state === FAILED ||
-    entry.state === NOARP ||
+    entry.state === NUD_FAILED ||
+    entry.state === NUD_NOARP ||
     table.protocol.isMulticast(entry.key) ||
     entry.updated < now - 5 * HZ ||
     entry.updated > now

@@ -7,7 +7,7 @@
 import type { Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import { jiffiesOf, wheelNs } from './jiffies.ts'
-import type { NeighbourTable, ProxyNeighbour } from './neighbour.ts'
+import type { NeighbourTable, ProxyNeighbour } from './neighbour-table.ts'
 
 /** The bucket of a key, as the kernel on a little-endian machine has it: dumps go by it. Linux: pneigh_hash(). */
 function bucketOf(key: number): number {

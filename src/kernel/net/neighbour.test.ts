@@ -5,6 +5,7 @@ import type { NetDevice } from './device.ts'
 import { setDeviceUp } from './device-events.ts'
 import { packetTypes } from './devices.ts'
 import {
+  type Neighbour,
   NTF_EXT_LEARNED,
   NUD_DELAY,
   NUD_FAILED,
@@ -15,7 +16,6 @@ import {
   NUD_PROBE,
   NUD_REACHABLE,
   NUD_STALE,
-  type Neighbour,
   neighbourFor,
   neighbourLookup,
   neighbourOutput,

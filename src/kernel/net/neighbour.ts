@@ -8,47 +8,41 @@
  * @see Linux 6.1 net/core/neighbour.c
  */
 
-import { assert } from '#base/check'
 import { Trace } from '#base/sim'
 import { ipLength, type Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
-import type { NetState } from './devices.ts'
-import { jiffiesOf, wheelNs } from './jiffies.ts'
-import { forcedCollection, NeighbourGc } from './neighbour-gc.ts'
-import { type NeighbourParms, PARMS_DEFAULT, reachableJiffies } from './neighbour-parms.ts'
-import { ProxyTable } from './neighbour-proxy.ts'
+import { HZ, wheelNs } from './jiffies.ts'
+import { reachableJiffies } from './neighbour-parms.ts'
+import {
+  NTF_EXT_LEARNED,
+  NTF_ROUTER,
+  NUD_CONNECTED,
+  NUD_DELAY,
+  NUD_FAILED,
+  NUD_IN_TIMER,
+  NUD_INCOMPLETE,
+  NUD_NOARP,
+  NUD_NONE,
+  NUD_PERMANENT,
+  NUD_PROBE,
+  NUD_REACHABLE,
+  NUD_STALE,
+  NUD_VALID,
+  stateName,
+  UPDATE_ADMIN,
+  UPDATE_EXT_LEARNED,
+  UPDATE_ISROUTER,
+  UPDATE_OVERRIDE,
+  UPDATE_OVERRIDE_ISROUTER,
+  UPDATE_USE,
+  UPDATE_WEAK_OVERRIDE,
+} from './neighbour-states.ts'
+import type { NeighbourTable } from './neighbour-table.ts'
 import type { NeighbourState, RouteType } from './netlink.ts'
 
 export { NeighbourParms, type ParmName } from './neighbour-parms.ts'
-
-// NUD_*. Linux 6.1 include/uapi/linux/neighbour.h, include/net/neighbour.h.
-export const NUD_NONE = 0
-export const NUD_INCOMPLETE = 0x01
-export const NUD_REACHABLE = 0x02
-export const NUD_STALE = 0x04
-export const NUD_DELAY = 0x08
-export const NUD_PROBE = 0x10
-export const NUD_FAILED = 0x20
-export const NUD_NOARP = 0x40
-export const NUD_PERMANENT = 0x80
-export const NUD_IN_TIMER = NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE
-export const NUD_CONNECTED = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE
-export const NUD_VALID = NUD_CONNECTED | NUD_STALE | NUD_DELAY | NUD_PROBE
-
-// NEIGH_UPDATE_F_*: what an update may do.
-export const UPDATE_OVERRIDE = 0x1
-export const UPDATE_WEAK_OVERRIDE = 0x2
-export const UPDATE_OVERRIDE_ISROUTER = 0x4
-export const UPDATE_USE = 0x10
-export const UPDATE_EXT_LEARNED = 0x20
-export const UPDATE_ISROUTER = 0x40
-export const UPDATE_ADMIN = 0x80
-
-// NTF_*.
-export const NTF_USE = 0x01
-export const NTF_PROXY = 0x08
-export const NTF_EXT_LEARNED = 0x10
-export const NTF_ROUTER = 0x80
+export * from './neighbour-states.ts'
+export { type NeighbourProtocol, NeighbourStats, NeighbourTable, type ProxyNeighbour } from './neighbour-table.ts'
 
 /** HZ / 100: no timer of an entry is shorter. */
 const LEAST_TIMER = 2
@@ -56,28 +50,6 @@ const LEAST_TIMER = 2
 const SKB_OVERHEAD = 256
 const SKB_SHARED_INFO = 320
 const LINK_RESERVE = 31
-
-const STATE_NAMES: Record<number, NeighbourState> = {
-  [NUD_NONE]: 'NONE',
-  [NUD_INCOMPLETE]: 'INCOMPLETE',
-  [NUD_REACHABLE]: 'REACHABLE',
-  [NUD_STALE]: 'STALE',
-  [NUD_DELAY]: 'DELAY',
-  [NUD_PROBE]: 'PROBE',
-  [NUD_FAILED]: 'FAILED',
-  [NUD_NOARP]: 'NOARP',
-  [NUD_PERMANENT]: 'PERMANENT',
-}
-
-const STATE_BITS = new Map(Object.entries(STATE_NAMES).map(([bits, name]) => [name, Number(bits)]))
-
-export function stateName(bits: number): NeighbourState {
-  return STATE_NAMES[bits] ?? 'NONE'
-}
-
-export function stateBits(name: NeighbourState): number {
-  return STATE_BITS.get(name)!
-}
 
 /** A neighbour has changed: what `ip monitor neigh` would show. */
 export interface NeighbourEvent {
@@ -90,187 +62,6 @@ export interface NeighbourEvent {
 
 /** Changes of neighbours' states, of all hosts. */
 export const neighbourTrace = new Trace<NeighbourEvent>()
-
-/** What a protocol (ARP) does for its neighbours. Linux 6.1 include/net/neighbour.h: struct neigh_ops, struct neigh_table. */
-export interface NeighbourProtocol {
-  /** Sets the state and address of an entry that needs no resolution; returns its type. */
-  construct(neighbour: Neighbour): void
-  solicit(neighbour: Neighbour, packet: Packet | undefined): void
-  /** A packet that waited will never leave. */
-  errorReport(neighbour: Neighbour, packet: Packet): void
-  isMulticast(key: number): boolean
-  /** A request that waited in the proxy queue. */
-  proxyRedo(packet: Packet, device: NetDevice): void
-}
-
-/** An address that this host answers for, in another's stead. Linux: struct pneigh_entry. */
-export interface ProxyNeighbour {
-  readonly key: number
-  readonly device: NetDevice | undefined
-  flags: number
-  protocol: number
-  permanent: boolean
-}
-
-/** Counters of /proc/net/stat/arp_cache. Linux 6.1 include/net/neighbour.h: struct neigh_statistics. */
-export class NeighbourStats {
-  allocs = 0
-  destroys = 0
-  hashGrows = 0
-  resFailed = 0
-  lookups = 0
-  hits = 0
-  periodicGcRuns = 0
-  forcedGcRuns = 0
-  unresDiscards = 0
-  tableFulls = 0
-}
-
-export class NeighbourTable {
-  readonly net: NetState
-  readonly protocol: NeighbourProtocol
-  readonly id = 'arp_cache'
-  /** What a new device's settings begin as: net.ipv4.neigh.default. */
-  parms: NeighbourParms = PARMS_DEFAULT
-  gcInterval = 30 * 250
-  gcThresh1 = 128
-  gcThresh2 = 512
-  gcThresh3 = 1024
-  /** Entries in all, and those that may be collected. */
-  entries = 0
-  gcEntries = 0
-  /** Those that may be collected, the oldest first. Made with the first entry. */
-  gcList: Set<Neighbour> | undefined = undefined
-  #stats: NeighbourStats | undefined
-  #gc: NeighbourGc | undefined
-  /** Buckets are doubled when there are more entries than buckets; only the counter of that is seen. */
-  hashShift = 3
-  /** What this host answers for; undefined while nobody has asked for any. */
-  peekProxies: ProxyTable | undefined = undefined
-
-  constructor(net: NetState, protocol: NeighbourProtocol) {
-    this.net = net
-    this.protocol = protocol
-  }
-
-  get stats(): NeighbourStats {
-    this.#stats ??= new NeighbourStats()
-    return this.#stats
-  }
-
-  get gc(): NeighbourGc {
-    this.#gc ??= new NeighbourGc(this)
-    return this.#gc
-  }
-
-  get proxies(): ProxyTable {
-    this.peekProxies ??= new ProxyTable(this)
-    return this.peekProxies
-  }
-
-  get jiffies(): number {
-    return jiffiesOf(this.net.host)
-  }
-
-  /** Counts a lookup that the kernel counts: neigh_lookup(). */
-  countLookup(found: Neighbour | undefined): void {
-    this.stats.lookups++
-    if (found !== undefined) this.stats.hits++
-  }
-
-  /** The entry, made if there is room; undefined if there is none. Linux: __neigh_create(). */
-  create(device: NetDevice, key: number, exempt = false): Neighbour | undefined {
-    if (!exempt && !this.#makeRoom()) return undefined
-    const neighbour = new Neighbour(this, device, key)
-    this.stats.allocs++
-    this.entries++
-    this.protocol.construct(neighbour)
-    neighbour.confirmed = this.jiffies - 2 * device.inet.parms.baseReachable
-    if (this.entries > 2 ** this.hashShift) {
-      this.hashShift++
-      this.stats.hashGrows++
-    }
-    if (!exempt) {
-      this.gcEntries++
-      this.gcList ??= new Set()
-      this.gcList.add(neighbour)
-    }
-    const map = (device.inet.neighbours ??= new Map())
-    assert(!map.has(neighbour.key), 'a neighbour is made only once')
-    map.set(neighbour.key, neighbour)
-    this.gc.entriesChanged()
-    return neighbour
-  }
-
-  /** neigh_alloc()'s question: may there be one more? */
-  #makeRoom(): boolean {
-    const entries = this.gcEntries
-    const crowded = entries >= this.gcThresh2 && this.jiffies > this.gc.lastFlush + 5 * 250
-    if (entries < this.gcThresh3 && !crowded) return true
-    // The new entry is counted already while the others are looked through.
-    this.gcEntries++
-    const shrunk = forcedCollection(this)
-    this.gcEntries--
-    if (shrunk > 0 || entries < this.gcThresh3) return true
-    this.net.host.log(6, `neighbour: ${this.id}: neighbor table overflow!`)
-    this.stats.tableFulls++
-    return false
-  }
-
-  /** All entries, device by device. */
-  *all(device?: NetDevice): Generator<Neighbour> {
-    for (const each of this.net.devices) {
-      if (device !== undefined && each !== device) continue
-      if (each.inet.neighbours !== undefined) yield* each.inet.neighbours.values()
-    }
-  }
-
-  /** Takes an entry out of the table, unless its timer holds it. Linux: neigh_remove_one(). */
-  removeOne(neighbour: Neighbour): boolean {
-    if (neighbour.timerPending || neighbour.dead) return false
-    this.release(neighbour)
-    return true
-  }
-
-  /** Takes an entry out of the table for good. */
-  release(neighbour: Neighbour): void {
-    neighbour.markDead()
-    neighbour.device.inet.neighbours!.delete(neighbour.key)
-    if (neighbour.device.inet.lastNeighbour === neighbour) neighbour.device.inet.lastNeighbour = undefined
-    neighbour.destroy()
-    this.stats.destroys++
-    this.entries--
-    if (neighbourTrace.listeners !== 0) {
-      const state = stateName(neighbour.state)
-      neighbourTrace.emit({ neighbour, from: state, to: state, gone: true })
-    }
-  }
-
-  /** No timer of the table's or of an entry fires any more. */
-  powerOff(): void {
-    for (const neighbour of this.all()) {
-      neighbour.markDead()
-      neighbour.destroy()
-    }
-    this.#gc?.stop()
-    this.peekProxies?.stop()
-  }
-
-  /** Forgets a device's entries, all or those that aren't permanent, and what it answers for. Linux: __neigh_ifdown(). */
-  flush(device: NetDevice, skipPermanent: boolean): void {
-    this.flushEntries(device, skipPermanent)
-    this.peekProxies?.flush(device, skipPermanent)
-  }
-
-  /** Forgets a device's entries alone. Linux: neigh_flush_dev(). */
-  flushEntries(device: NetDevice, skipPermanent: boolean): void {
-    for (const neighbour of [...(device.inet.neighbours?.values() ?? [])]) {
-      if (skipPermanent && neighbour.state & NUD_PERMANENT) continue
-      neighbour.stopTimer()
-      this.release(neighbour)
-    }
-  }
-}
 
 export class Neighbour {
   readonly table: NeighbourTable
@@ -369,7 +160,7 @@ export class Neighbour {
   fire(): void {
     const now = this.table.jiffies
     const parms = this.device.inet.parms
-    let next = now + 250
+    let next = now + HZ
     if (this.state & NUD_REACHABLE) {
       const reachableUntil = this.confirmed + reachableJiffies(this.device.inet)
       if (now <= reachableUntil) next = reachableUntil
@@ -607,7 +398,7 @@ export function truesize(packet: Packet): number {
 /** An entry by address, or undefined. */
 export function neighbourLookup(device: NetDevice, ip: number): Neighbour | undefined {
   const inet = device.inet
-  if (device.kind === 'loopback') ip = 0
+  if (device.loops) ip = 0
   const last = inet.lastNeighbour
   if (last !== undefined && last.key === ip) return last
   const found = inet.neighbours?.get(ip)
@@ -617,7 +408,7 @@ export function neighbourLookup(device: NetDevice, ip: number): Neighbour | unde
 
 /** An entry by address, made if there was none; undefined if the table is full. */
 export function neighbourFor(device: NetDevice, ip: number): Neighbour | undefined {
-  return neighbourLookup(device, ip) ?? device.net.neighbours.create(device, device.kind === 'loopback' ? 0 : ip)
+  return neighbourLookup(device, ip) ?? device.net.neighbours.create(device, device.loops ? 0 : ip)
 }
 
 /** Sends an IP packet to a next hop on a device; false if the neighbour table is full. Linux: ip_finish_output2(). */
