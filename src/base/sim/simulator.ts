@@ -15,11 +15,11 @@ const SLOTS_MAX = 2 ** SLOT_BITS
 export const SEQUENCE_MAX = 2 ** (53 - SLOT_BITS) - 1
 /** The key with which a slot was last armed; -1 if it isn't armed. */
 const LATEST = 0
-/** When it is due; Infinity if it isn't armed. */
-const DUE = 1
 /** The key and the time of its entry in the heap; -1 if it has none. An entry with another key than its slot's is stale. */
-const ENTRY = 2
-const ENTRY_TIME = 3
+const ENTRY = 1
+const ENTRY_TIME = 2
+/** When it is due, if that is later than its entry: LATEST isn't ENTRY then. */
+const DUE = 3
 const SLOT_FIELDS = 4
 /** 2^53 ns, about 104 days: a later time would no longer be whole nanoseconds. */
 export const TIME_MAX_NS = Number.MAX_SAFE_INTEGER
@@ -89,7 +89,6 @@ export class Simulator {
     this.#targets[slot] = target
     this.#names[slot] = name
     this.#slots[at + LATEST] = -1
-    this.#slots[at + DUE] = Number.POSITIVE_INFINITY
     this.#slots[at + ENTRY] = -1
     return slot
   }
@@ -100,7 +99,6 @@ export class Simulator {
     const at = slot * SLOT_FIELDS
     if (this.#slots[at + ENTRY] !== -1) this.#stale++
     this.#slots[at + LATEST] = -1
-    this.#slots[at + DUE] = Number.POSITIVE_INFINITY
     this.#slots[at + ENTRY] = -1
     this.#targets[slot] = undefined
     this.#free.push(slot)
@@ -115,8 +113,8 @@ export class Simulator {
     const at = slot * SLOT_FIELDS
     const key = this.#sequence++ * SLOTS_MAX + slot
     slots[at + LATEST] = key
-    slots[at + DUE] = whenNs
     if (slots[at + ENTRY] !== -1) {
+      slots[at + DUE] = whenNs
       if (slots[at + ENTRY_TIME]! <= whenNs) return // It comes up early, and moves then.
       this.#stale++
       slots[at + ENTRY] = -1
@@ -132,14 +130,16 @@ export class Simulator {
 
   /** What was armed on a slot won't fire. */
   disarm(slot: number): void {
-    const at = slot * SLOT_FIELDS
-    this.#slots[at + LATEST] = -1
-    this.#slots[at + DUE] = Number.POSITIVE_INFINITY
+    this.#slots[slot * SLOT_FIELDS + LATEST] = -1
   }
 
   /** When a slot is due; Infinity if it isn't armed. */
   due(slot: number): number {
-    return this.#slots[slot * SLOT_FIELDS + DUE]!
+    const slots = this.#slots
+    const at = slot * SLOT_FIELDS
+    const latest = slots[at + LATEST]!
+    if (latest === -1) return Number.POSITIVE_INFINITY
+    return latest === slots[at + ENTRY] ? slots[at + ENTRY_TIME]! : slots[at + DUE]!
   }
 
   /** Runs `fire` once at a time. For what is rare; what is frequent has a timer or a slot of its own. */
@@ -217,7 +217,8 @@ export class Simulator {
       const key = this.#keys[0]!
       const slot = slotOf(key)
       const at = slot * SLOT_FIELDS
-      if (key !== this.#slots[at + LATEST]) {
+      const slots = this.#slots
+      if (key !== slots[at + LATEST]) {
         this.#moveTop(key, at)
         continue
       }
@@ -226,9 +227,8 @@ export class Simulator {
         throw new BudgetExceeded('events', `the run used its ${this.budgets.events} events at ${this.nowNs} ns`)
       }
       this.#hole = true
-      this.#slots[at + LATEST] = -1
-      this.#slots[at + DUE] = Number.POSITIVE_INFINITY
-      this.#slots[at + ENTRY] = -1
+      slots[at + LATEST] = -1
+      slots[at + ENTRY] = -1
       this.nowNs = time
       this.events++
       if (check && (this.events & 0x3fff) === 0) check()
@@ -378,18 +378,19 @@ export class Simulator {
     this.#sequence = 0
     for (const slot of armed) {
       const at = slot * SLOT_FIELDS
+      const due = this.due(slot)
       const key = this.#sequence++ * SLOTS_MAX + slot
       slots[at + LATEST] = key
       slots[at + ENTRY] = key
-      slots[at + ENTRY_TIME] = slots[at + DUE]!
-      this.#push(slots[at + DUE]!, key)
+      slots[at + ENTRY_TIME] = due
+      this.#push(due, key)
     }
   }
 }
 
 /** The slot in a key: what is left of 2^22; the remainder operator is slow beyond 32 bits. */
 function slotOf(key: number): number {
-  return key - Math.floor(key / SLOTS_MAX) * SLOTS_MAX
+  return (key - Math.floor(key / SLOTS_MAX) * SLOTS_MAX) | 0
 }
 
 interface Hold {

@@ -27,6 +27,9 @@ const FIRST_PID = 301
 /** /proc/sys/kernel/pid_max on 64 bits. */
 export const PID_MAX = 4_194_304
 
+/** As /proc/sys/kernel/threads-max: beyond it fork(2) answers EAGAIN, and here the run ends. */
+const PROCESSES_MAX = 7797
+
 /** Gives the CPU up and goes on when it is its turn again. */
 export const YIELD: Wait = { queues: [], untilNs: 0 }
 
@@ -211,6 +214,9 @@ export class Machine implements Target {
 
   /** fork(2): a child with copies of everything, which runs `body`. */
   fork(parent: Process, body: SpawnBody): Process {
+    if (this.processes.size >= PROCESSES_MAX) {
+      throw new BudgetExceeded('memory', `a host has ${PROCESSES_MAX} processes and no more`)
+    }
     const child = new Process(this, this.#newPid(), parent, parent.session)
     parent.children.add(child)
     this.processes.set(child.pid, child)
