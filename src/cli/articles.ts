@@ -41,7 +41,7 @@ export async function readArticle(file: string): Promise<Article> {
   throw new UnreadableArticle(file)
 }
 
-/** Articles named, and all `.md` files in folders named. */
+/** Articles named, and those in folders named: `.md` files with front matter. */
 export async function findArticles(operands: string[]): Promise<string[]> {
   const files: string[] = []
   for (const operand of operands) {
@@ -51,12 +51,11 @@ export async function findArticles(operands: string[]): Promise<string[]> {
       continue
     }
     const names = await readdir(operand, { recursive: true })
-    files.push(
-      ...names
-        .filter((name) => name.endsWith('.md'))
-        .sort()
-        .map((name) => relative('.', join(operand, name))),
-    )
+    for (const name of names.filter((each) => each.endsWith('.md')).sort()) {
+      const file = relative('.', join(operand, name))
+      // A README beside articles is none: it has no front matter.
+      if ((await readFile(file, 'utf8')).startsWith('---')) files.push(file)
+    }
   }
   return files
 }

@@ -117,3 +117,19 @@ export function differsAsSaid(pattern: string, a: string, b: string): boolean {
   const shape = (line: string) => line.replace(/\b[0-9a-f]*\d[0-9a-f]*\b/gi, '#').replace(/\s+/g, ' ')
   return shape(a) === shape(b)
 }
+
+/** What differs from run to run in what tools print, and is written as `...` when an article accepts a line. */
+const VOLATILE: [RegExp, string][] = [
+  [/^\d\d:\d\d:\d\d\.\d{3,9}\b/, '...'],
+  [/\d+\.\d+(?:\/\d+\.\d+)*(?= ?(?:ms|us)\b)/g, '...'],
+  [/(?<=\btime )\d{4,}(?=ms\b)/g, '...'],
+  [/(?<=\bICMP echo (?:request|reply), id )\d+/g, '...'],
+  [/(?<=\bid )\d+(?=, offset )/g, '...'],
+  [/(?<=\bexpires )\d+(?=sec\b)/g, '...'],
+  [/(?<=\bused )\d+\/\d+\/\d+/g, '...'],
+]
+
+/** A printed line as a pattern that the next run fits too. */
+export function patternOf(line: string): string {
+  return VOLATILE.reduce((text, [volatile, instead]) => text.replace(volatile, instead), line)
+}

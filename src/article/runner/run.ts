@@ -10,6 +10,7 @@ import {
   type ScriptStep,
   type SessionOptions,
 } from './backend.ts'
+import { patternOf } from './lines.ts'
 import { type Comparison, compareOutput } from './match.ts'
 
 export interface CommandRun extends CommandResult {
@@ -201,6 +202,6 @@ function keepPatterns(expected: string[], comparison: Comparison): string[] {
     .filter((line) => line.sign !== '-')
     .map(({ text }) => {
       const fitting = patterns.findIndex((pattern) => compareOutput([pattern], text, false).equal)
-      return fitting >= 0 ? patterns.splice(fitting, 1)[0]! : text
+      return fitting >= 0 ? patterns.splice(fitting, 1)[0]! : patternOf(text)
     })
 }

@@ -1,0 +1,101 @@
+/**
+ * One test, every backend: each case is a small article. It must print what it says on all of them, and the simulated
+ * packets must be the real kernel's, but for what may differ between two real runs.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Article, parseArticle } from '#article/format'
+import { type ArticleRun, type Backend, commandPassed, compareRuns, runArticle } from '#article/runner'
+import { createNetnsBackend } from '#backend/netns'
+import { createQemuBackend } from '#backend/qemu'
+import { createSimBackend } from '#backend/sim'
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+
+/** Namespaces run in real time and mostly sleep: this many labs at once. */
+const LABS_AT_ONCE = 6
+
+const cases: Article[] = readdirSync(HERE, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.md') && entry.name !== 'README.md')
+  .map((entry) => relative(HERE, join(entry.parentPath, entry.name)))
+  .sort()
+  .map((file) => {
+    const { article, mistakes } = parseArticle(readFileSync(join(HERE, file), 'utf8'), file)
+    if (mistakes.length > 0) throw new Error(mistakes.map((mistake) => mistake.message).join('\n'))
+    return article
+  })
+
+/** What differs from what a case says, for a message that helps. */
+function differences(run: ArticleRun): string[] {
+  return run.commands
+    .filter((command) => !commandPassed(command))
+    .flatMap(({ source, comparison }) => [
+      `${source.at.line}: ${source.host}${source.prompt} ${source.command}`,
+      ...(comparison?.diff ?? []).filter(({ sign }) => sign !== ' ').map(({ sign, text }) => `${sign} ${text}`),
+    ])
+}
+
+const simulated = new Map<Article, Promise<ArticleRun>>()
+const sim = createSimBackend()
+const runSimulated = (article: Article): Promise<ArticleRun> => {
+  let run = simulated.get(article)
+  if (!run) {
+    run = runArticle(sim, article)
+    simulated.set(article, run)
+  }
+  return run
+}
+
+describe('sim', () => {
+  test.each(cases)('$file', async (article) => {
+    expect(differences(await runSimulated(article))).toEqual([])
+  })
+})
+
+const real: [string, () => Backend, number][] = [
+  ['qemu', createQemuBackend, 1],
+  ['netns', createNetnsBackend, LABS_AT_ONCE],
+]
+
+for (const [name, create, atOnce] of real) {
+  const backend = create()
+  const why = await backend.unavailable()
+  if (why) console.log(`skipped: conformance on ${name}: ${why}`)
+  describe.skipIf(why !== undefined)(name, () => {
+    const runs = new Map<Article, Promise<ArticleRun>>()
+
+    beforeAll(() => {
+      // All are begun, in order, as many at once as it can bear; each test waits for its own.
+      const queue = [...cases]
+      const settle = new Map<Article, { resolve: (run: ArticleRun) => void; reject: (error: unknown) => void }>()
+      for (const article of cases) {
+        const promise = new Promise<ArticleRun>((resolve, reject) => settle.set(article, { resolve, reject }))
+        promise.catch(() => {}) // Its own test says so.
+        runs.set(article, promise)
+      }
+      const work = async () => {
+        for (let article = queue.shift(); article; article = queue.shift()) {
+          const { resolve, reject } = settle.get(article)!
+          await runArticle(backend, article).then(resolve, reject)
+        }
+      }
+      for (let i = 0; i < atOnce; i++) void work()
+    })
+
+    afterAll(() => backend.close())
+
+    test.each(cases)('$file', async (article) => {
+      const run = await runs.get(article)!
+      expect(differences(run)).toEqual([])
+      const { commands, packets } = compareRuns(await runSimulated(article), run)
+      const lines = commands.differences.map(({ source, left, right }) => `${source.command}: ${left} / ${right}`)
+      const frames = packets.differences.map(
+        ({ host, interface: iface, side, number, text }) =>
+          `${side === 'left' ? 'sim' : name} ${host}:${iface} #${number} ${text}`,
+      )
+      expect([...lines, ...frames]).toEqual([])
+    })
+  })
+}
