@@ -7,7 +7,7 @@ import { SECOND, Simulator } from '#base/sim'
 import { createHost, createImage, type Host, type KernelHost, type Socket } from '#kernel/core'
 import { createEthernet, type NetRequest, net } from '#kernel/net'
 import { type Cable, createCable } from '#lab/world'
-import { emitFrame, type Packet } from '#wire/inet'
+import { type Packet, writeFrame } from '#wire/inet'
 import { PcapWriter } from '#wire/pcap'
 
 const LINK = { delayNs: 10_000, rateBps: 1e9, loss: 0 }
@@ -68,7 +68,7 @@ function lookAtFrames(sim: Simulator, cables: Cable[], bytes: number): PcapWrite
       wire.deliver =
         bytes === 1
           ? (packet: Packet) => {
-              emitFrame(packet, scratch)
+              writeFrame(packet, scratch, 0)
               deliver(packet)
             }
           : (packet: Packet) => {
