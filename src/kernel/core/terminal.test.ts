@@ -101,6 +101,8 @@ describe('line discipline', () => {
     ],
     ['Ctrl-V takes the next as it is', [[1, '\x16\x03\n\x04']], '^\b^C\r\n[\x03.]<0>'],
     ['lines typed ahead are read one at a time', [[1, 'a\nb\n\x04']], 'a\r\nb\r\n[a.][b.]<0>'],
+    ['a tab is erased whole', [[1, 'a\tb\x7f\x7fc\n\x04']], 'a\tb\b \b\b\b\b\b\b\b\bc\r\n[ac.]<0>'],
+    ['Ctrl-R shows the line again', [[1, 'ab\x12c\n\x04']], 'ab^R\r\nabc\r\n[abc.]<0>'],
     ['Ctrl-C discards the line and ends the reader', [[1, 'abc\x03']], 'abc^C<SIGINT>'],
     ['Ctrl-\\', [[1, '\x1c']], '^\\<SIGQUIT>'],
     [

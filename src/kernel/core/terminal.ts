@@ -78,6 +78,7 @@ const VREPRINT = 18
 const VLNEXT = 22
 const VSTART = 17
 const VSTOP = 19
+const TAB = 9
 const NEWLINE = 10
 const RETURN = 13
 /** The longest line that canonical mode keeps. Linux 6.1 drivers/tty/n_tty.c: N_TTY_BUF_SIZE. */
@@ -102,6 +103,9 @@ export class Terminal {
   /** What is echoed while input is taken. */
   #echoes: number[] | undefined
   #stopped = false
+  #column = 0
+  /** The column in which the line that is being typed began. */
+  #lineColumn = 0
   #hungUp = false
 
   constructor(host: KernelHost, number: number, options: TerminalOptions) {
@@ -132,7 +136,7 @@ export class Terminal {
     for (const byte of bytes) this.#take(byte)
     const echoed = Uint8Array.from(this.#echoes)
     this.#echoes = undefined
-    this.#emit(echoed) // At once: a character of several bytes isn't torn.
+    this.#send(echoed) // At once: a character of several bytes isn't torn.
     this.queue.wake()
   }
 
@@ -279,6 +283,7 @@ export class Terminal {
       this.#emit(Uint8Array.of(7))
       return
     }
+    if (this.#line.length === 0) this.#lineColumn = this.#column
     this.#line.push(byte)
     this.#echo(byte)
   }
@@ -300,10 +305,19 @@ export class Terminal {
       // A character of several bytes goes as one, as with IUTF8.
       while ((byte & 0xc0) === 0x80 && this.#line.length > 0) byte = this.#line.pop()!
       if (this.termios.ECHO && this.termios.ECHOE) {
-        const width = byte < 32 || byte === 127 ? 2 : 1
-        for (let k = 0; k < width; k++) this.#emit(Uint8Array.of(8, 32, 8))
+        if (byte === TAB) this.#emit(new Uint8Array(this.#tabWidth()).fill(8))
+        else for (let k = widthOf(byte); k > 0; k--) this.#emit(Uint8Array.of(8, 32, 8))
       }
     }
+  }
+
+  /** How wide the tab after the line was. @see Linux 6.1 drivers/tty/n_tty.c: eraser() */
+  #tabWidth(): number {
+    let columns = 0
+    let n = this.#line.length
+    while (n > 0 && this.#line[n - 1] !== TAB) columns += widthOf(this.#line[--n]!)
+    if (n === 0) columns += this.#lineColumn
+    return 8 - (columns & 7)
   }
 
   #wordLength(): number {
@@ -315,17 +329,31 @@ export class Terminal {
 
   #echo(byte: number): void {
     if (!this.termios.ECHO) return
-    const control = (byte < 32 && byte !== NEWLINE && byte !== 9) || byte === 127
+    const control = (byte < 32 && byte !== NEWLINE && byte !== TAB) || byte === 127
     if (control && this.termios.ECHOCTL) this.#emit(Uint8Array.of(0x5e, byte ^ 0x40))
     else this.#emit(Uint8Array.of(byte))
   }
 
   #emit(bytes: Uint8Array): void {
-    if (bytes.length === 0) return
-    if (this.#echoes) {
-      this.#echoes.push(...bytes)
-      return
+    this.#track(bytes)
+    if (this.#echoes) this.#echoes.push(...bytes)
+    else this.#send(bytes)
+  }
+
+  /** In which column the cursor is afterwards, for erasing tabs. */
+  #track(bytes: Uint8Array): void {
+    const line = Math.max(bytes.lastIndexOf(NEWLINE), bytes.lastIndexOf(RETURN))
+    if (line >= 0) this.#column = 0
+    for (let i = line + 1; i < bytes.length; i++) {
+      const byte = bytes[i]!
+      if (byte === 8) this.#column = Math.max(0, this.#column - 1)
+      else if (byte === TAB) this.#column = (this.#column | 7) + 1
+      else if (byte >= 32 && (byte & 0xc0) !== 0x80) this.#column++
     }
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (bytes.length === 0) return
     if (!this.termios.OPOST || !this.termios.ONLCR || !bytes.includes(NEWLINE)) {
       this.#onOutput(bytes)
       return
@@ -347,6 +375,12 @@ export class Terminal {
   #signal(signal: Signal): void {
     if (this.foreground !== 0) this.host.machine.signalGroup(this.foreground, signal)
   }
+}
+
+/** How many columns the echo of a byte takes. */
+function widthOf(byte: number): number {
+  if (byte < 32 || byte === 127) return 2
+  return (byte & 0xc0) === 0x80 ? 0 : 1
 }
 
 function isWord(byte: number): boolean {
