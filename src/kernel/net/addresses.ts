@@ -71,6 +71,7 @@ export function insertAddress(address: InetAddress): 'EEXIST' | 'EINVAL' | undef
   if (address.local === 0) return undefined // Nothing happens, and nobody is told.
   const { device } = address
   const { inet } = device
+  inet.settled = true
   address.flags &= ~(IFA_F_SECONDARY | IPV6_ONLY_FLAGS)
   let place = 0
   for (let i = 0; i < inet.addresses.length; i++) {
@@ -155,7 +156,6 @@ function removed(device: NetDevice, address: InetAddress): void {
 
 /** 127.0.0.1/8, which the loopback device gets each time it is set up. */
 export function loopbackAddress(device: NetDevice): void {
-  device.inet.settled = true
   insertAddress(makeAddress(device, { local: 0x7f000001, prefix: 8, scope: RT_SCOPE_HOST }))
 }
 

@@ -1,5 +1,5 @@
 /**
- * /proc/net/dev, /proc/net/arp, /proc/net/stat/arp_cache, /proc/net/dev_mcast.
+ * /proc/net/dev, /proc/net/arp, /proc/net/stat/arp_cache.
  *
  * Linux 6.1 net/core/net-procfs.c: dev_seq_show(); net/ipv4/arp.c: arp_seq_show(); net/core/neighbour.c:
  * neigh_stat_seq_show().

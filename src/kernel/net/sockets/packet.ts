@@ -250,14 +250,14 @@ export class PacketSocket implements KernelSocket {
       const at = this.promiscuous.indexOf(device)
       if (add) {
         this.promiscuous.push(device)
-        device.promiscuity++
+        device.changePromiscuity(1)
       } else if (at >= 0) {
         this.promiscuous.splice(at, 1)
-        device.promiscuity--
+        device.changePromiscuity(-1)
       } else return fail('EADDRNOTAVAIL')
       return OK
     }
-    if (request.type === 'PACKET_MR_ALLMULTI') device.allmulti += add ? 1 : -1
+    if (request.type === 'PACKET_MR_ALLMULTI') device.changeAllmulti(add ? 1 : -1)
     return OK
   }
 
@@ -276,7 +276,7 @@ export class PacketSocket implements KernelSocket {
 
   release(): void {
     this.#hook(false)
-    for (const device of this.promiscuous) device.promiscuity--
+    for (const device of this.promiscuous) device.changePromiscuity(-1)
     this.promiscuous = []
     const at = this.tables.packet.indexOf(this)
     if (at >= 0) this.tables.packet.splice(at, 1)
