@@ -26,10 +26,6 @@ const OPERATIONS: Record<number, string> = {
 export function printArp(printer: Printer, at: number, length: number): void {
   const { options } = printer
   printer.protocol = 'arp'
-  if (!printer.has(at, 8)) {
-    printer.truncated()
-    return
-  }
   const hardware = printer.u16(at)
   const protocol = printer.u16(at + 2)
   const hardwareLength = printer.u8(at + 4)
@@ -40,10 +36,7 @@ export function printArp(printer: Printer, at: number, length: number): void {
   const spa = sha + hardwareLength
   const tha = spa + protocolLength
   const tpa = tha + hardwareLength
-  if (!printer.has(tpa, protocolLength)) {
-    printer.truncated()
-    return
-  }
+  printer.need(tpa, protocolLength)
   if (!options.link) printer.put('ARP, ')
   const usual = (protocol === 0x0800 || protocol === 0x1000) && protocolLength === 4 && hardwareLength !== 0
   if (!usual || options.verbose > 0) {

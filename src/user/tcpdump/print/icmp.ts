@@ -30,11 +30,19 @@ const PLAIN: Record<number, string> = {
   17: 'address mask request',
 }
 
+/** How much of it has to be there, for types that are looked at whole. */
+const WHOLE: Record<number, number> = { 9: 8, 11: 28, 14: 20 }
+
 export function printIcmp(printer: Printer, at: number, length: number, place: IpPlace): void {
   const { options } = printer
   printer.protocol = 'icmp'
   const type = printer.u8(at)
   const code = printer.u8(at + 1)
+  const least = WHOLE[type]
+  if (least !== undefined && !printer.has(at, least)) {
+    printer.truncated() // Unlike other types, these don't end the printing of the frame.
+    return
+  }
   printer.put(`ICMP ${describe(printer, at, type, code)}, length ${length}`)
   if (options.verbose > 0 && !place.fragment && printer.has(at, length)) {
     const found = printer.u16(at + 2)
@@ -85,7 +93,6 @@ function describe(printer: Printer, at: number, type: number, code: number): str
     case 9:
       return routers(printer, at)
     case 11:
-      printer.need(quoted, 20)
       if (code === 0) return 'time exceeded in-transit'
       return code === 1 ? 'ip reassembly time exceeded' : `time exceeded-#${code}`
     case 12:

@@ -84,7 +84,7 @@ function printSources(printer: Printer, at: number, sources: number): void {
 
 function printReport(printer: Printer, at: number, length: number): void {
   printer.put('igmp v3 report')
-  if (length < 16) {
+  if (length < 16 || length % 4 !== 0) {
     printer.put(` [invalid len ${length}]`)
     return
   }

@@ -130,8 +130,7 @@ function printBody(printer: Printer, at: number, headerLength: number, length: n
   if (protocol !== 6 && protocol !== 17 && protocol !== 132 && protocol !== 33) printer.put(`${src()} > ${dst()}: `)
   if (!printer.has(at, headerLength)) {
     printer.put(` [remaining caplen(${printer.end - at}) < header length(${headerLength})]`)
-    printer.truncated()
-    return
+    printer.need(at, headerLength)
   }
   const place = { at, fragment: (word & 0x2000) !== 0 }
   const next = at + headerLength

@@ -44,6 +44,12 @@ function typeText(type: number): string {
   return `${ETHER_TYPES[type] ?? 'Unknown'} (0x${type.toString(16).padStart(4, '0')})`
 }
 
+/** The type as -e prints it, which -q shortens. */
+function headerType(quiet: boolean, type: number): string {
+  if (!quiet) return `ethertype ${typeText(type)}`
+  return ETHER_TYPES[type] ?? `Unknown Ethertype (0x${type.toString(16).padStart(4, '0')})`
+}
+
 /** @returns the length of the headers in front of what -x prints */
 export function printEthernet(printer: Printer, length: number): number {
   const { options } = printer
@@ -68,11 +74,8 @@ export function printEthernet(printer: Printer, length: number): number {
     if (options.link) {
       if (!tagged) {
         addresses()
-        const name = options.quiet
-          ? (ETHER_TYPES[type] ?? 'Unknown Ethertype (0x' + type.toString(16).padStart(4, '0') + ')')
-          : `ethertype ${typeText(type)}`
-        printer.put(`${name}, length ${length}: `)
-      } else printer.put(`ethertype ${typeText(type)}, `)
+        printer.put(`${headerType(options.quiet, type)}, length ${length}: `)
+      } else printer.put(`${headerType(options.quiet, type)}, `)
       printer.put(`vlan ${tci & 0xfff}, p ${tci >>> 13}${tci & 0x1000 ? ', DEI' : ''}, `)
     }
     type = printer.u16(at + 2)
@@ -82,9 +85,7 @@ export function printEthernet(printer: Printer, length: number): number {
   if (type <= 1500) throw new NotModelled('tcpdump: IEEE 802.3 frames with LLC')
   const header = () => {
     if (!tagged || !options.link) addresses()
-    if (options.quiet && !tagged)
-      printer.put(ETHER_TYPES[type] ?? `Unknown Ethertype (0x${type.toString(16).padStart(4, '0')})`)
-    else printer.put(`ethertype ${typeText(type)}`)
+    printer.put(headerType(options.quiet, type))
     printer.put(tagged && options.link ? ', ' : `, length ${length}: `)
   }
   if (options.link) header()
@@ -139,7 +140,7 @@ export function printCooked(printer: Printer, length: number): number {
   }
   const type = printer.u16(0)
   const index = printer.u32(4)
-  const name = printer.names.interface(index) ?? String(index)
+  const name = printer.names.interface(index) ?? '?'
   printer.put(`${name.padEnd(5)} ${(DIRECTIONS[printer.u8(10)] ?? '?').padEnd(3)} `)
   const header = () => {
     printer.put(`ifindex ${index} `)

@@ -171,10 +171,12 @@ export function hexLines(bytes: Uint8Array, indent: string): string {
 
 /** Characters as -A prints them: newlines and tabs stay. */
 export function asciiText(bytes: Uint8Array): string {
+  if (bytes.length === 0) return ''
   let text = '\n'
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]!
-    if (byte === 0x0d && bytes[i + 1] === 0x0a) continue
+    // Left out at a line's end, and, as tcpdump counts, before the last byte.
+    if (byte === 0x0d && (i + 2 >= bytes.length || bytes[i + 1] === 0x0a)) continue
     text += byte === 0x0a || byte === 0x09 || (byte >= 0x20 && byte < 0x7f) ? String.fromCharCode(byte) : '.'
   }
   return text

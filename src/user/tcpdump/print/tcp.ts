@@ -16,7 +16,7 @@ export function printTcp(printer: Printer, at: number, length: number, place: Ip
   const src = printer.address(place.at + 12)
   const dst = printer.address(place.at + 16)
   if (!printer.has(at + 2, 2)) {
-    printer.put(`${src} > ${dst}: `)
+    printer.put(`${src} > ${dst}:`)
     printer.truncated()
     return
   }
@@ -62,6 +62,11 @@ export function printTcp(printer: Printer, at: number, length: number, place: Ip
   if (headerLength > 20 && !printOptions(printer, at + 20, headerLength - 20, numbers.edge)) return
   printer.put(`, length ${payload}`)
   if (payload === 0) return
+  if (!printer.has(at, headerLength)) {
+    printer.put(` [remaining caplen(${printer.end - at}) < header length(${headerLength})]`)
+    printer.truncated()
+    return
+  }
   if (flags & RST && options.verbose > 0) {
     printResetText(printer, at + headerLength, payload)
     return
@@ -136,18 +141,19 @@ function printOptions(printer: Printer, at: number, length: number, edge: number
     printer.put(NAMES[type] ?? `unknown-${type}`)
     if (UNMODELLED.has(type)) throw new NotModelled(`tcpdump: TCP option ${type}`)
     let data = 0
+    /** Whether so many bytes belong to the options and were captured. */
+    let cut = false
     const fits = (count: number) => {
-      if (count > left) return false
-      printer.need(at, count)
-      return true
+      cut = count <= left && !printer.has(at, count)
+      return count <= left && !cut
     }
     if (type === 2) {
       data = 2
-      if (!fits(2)) return bad(printer, separator)
+      if (!fits(2)) return bad(printer, separator, cut)
       printer.put(` ${printer.u16(at)}`)
     } else if (type === 3) {
       data = 1
-      if (!fits(1)) return bad(printer, separator)
+      if (!fits(1)) return bad(printer, separator, cut)
       printer.put(` ${printer.u8(at)}`)
     } else if (type === 5) {
       data = size - 2
@@ -155,24 +161,22 @@ function printOptions(printer: Printer, at: number, length: number, edge: number
       else {
         printer.put(` ${data / 8} `)
         for (let i = 0; i < data; i += 8) {
-          if (!fits(i + 8)) return bad(printer, separator)
+          if (!fits(i + 8)) return bad(printer, separator, cut)
           printer.put(`{${(printer.u32(at + i) - edge) >>> 0}:${(printer.u32(at + i + 4) - edge) >>> 0}}`)
         }
       }
     } else if (type === 6 || type === 7 || (type >= 11 && type <= 13)) {
       data = 4
-      if (!fits(4)) return bad(printer, separator)
+      if (!fits(4)) return bad(printer, separator, cut)
       printer.put(` ${printer.u32(at)}`)
     } else if (type === 8) {
       data = 8
-      if (!fits(4)) return bad(printer, separator)
-      printer.put(` val ${printer.u32(at)}`)
-      if (!fits(8)) return bad(printer, separator)
-      printer.put(` ecr ${printer.u32(at + 4)}`)
+      if (!fits(8)) return bad(printer, separator, cut)
+      printer.put(` val ${printer.u32(at)} ecr ${printer.u32(at + 4)}`)
     } else if (type > 1 && type !== 4) {
       data = size - 2
       for (let i = 0; i < data; i++) {
-        if (!fits(i + 1)) return bad(printer, separator)
+        if (!fits(i + 1)) return bad(printer, separator, cut)
         printer.put(
           `${i === 0 ? ' 0x' : ''}${printer
             .u8(at + i)
@@ -191,9 +195,10 @@ function printOptions(printer: Printer, at: number, length: number, edge: number
   return true
 }
 
-function bad(printer: Printer, separator: string): false {
-  printer.put('[bad opt]')
-  if (separator !== '') printer.put(']')
+function bad(printer: Printer, separator: string, cut = false): false {
+  if (cut) printer.truncated()
+  else printer.put('[bad opt]')
+  if (separator !== '') printer.put(cut ? '>' : ']')
   return false
 }
 
