@@ -11,6 +11,7 @@ import { IFF_LOOPBACK, IFF_NOARP, IFF_POINTOPOINT, type NetDevice, PACKET_HOST, 
 import { flowOf } from './fib.ts'
 import { addressType } from './fib-lookup.ts'
 import { type InetDevice, RT_SCOPE_HOST, RT_SCOPE_LINK } from './inetdev.ts'
+import { inetState } from './ip-state.ts'
 import {
   type Neighbour,
   type NeighbourProtocol,
@@ -142,7 +143,10 @@ function accepts(inet: InetDevice, sender: number): boolean {
 /** Whether arp_filter forbids an answer: the way back to the sender isn't by this device. Linux: arp_filter(). */
 function filters(device: NetDevice, sender: number, target: number): boolean {
   const back = routeOutput(device.host, flowOf({ dst: sender, src: target }))
-  return typeof back === 'string' || back.route.device !== device
+  if (typeof back === 'string') return true
+  if (back.route.device === device) return false
+  inetState.of(device.host).count().arpFilter++
+  return true
 }
 
 /** Whether proxy_arp answers for what lies behind another device. Linux: arp_fwd_proxy(). */

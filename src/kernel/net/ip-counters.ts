@@ -40,6 +40,7 @@ export class IpCounters {
   reasmOverlaps = 0
   // TcpExt.
   ipReversePathFilter = 0
+  arpFilter = 0
   // Icmp.
   icmpInMsgs = 0
   icmpInErrors = 0

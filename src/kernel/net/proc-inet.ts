@@ -134,7 +134,8 @@ export function formatSnmp(host: Host): string {
 export function formatNetstat(host: Host): string {
   const state = inetState.of(host)
   const c = state.counters ?? NONE
-  const tcp: Row[] = TCP_EXT.map((name) => [name, name === 'IPReversePathFilter' ? c.ipReversePathFilter : 0])
+  const known: Record<string, number> = { IPReversePathFilter: c.ipReversePathFilter, ArpFilter: c.arpFilter }
+  const tcp: Row[] = TCP_EXT.map((name) => [name, known[name] ?? 0])
   const ip: Row[] = [
     ['InNoRoutes', c.inNoRoutes],
     ['InTruncatedPkts', c.inTruncatedPkts],
