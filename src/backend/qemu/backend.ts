@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend, LabSession } from '#article/runner'
 import { openSession } from '#backend/netns'
-import { kernelRelease, prepareMachine } from './image.ts'
+import { isPrepared, kernelRelease, prepareMachine } from './image.ts'
 import { type Machine, QEMU, startMachine } from './machine.ts'
 import { guestPackages } from './packages.ts'
 
@@ -33,7 +33,10 @@ export async function qemuUnavailable(): Promise<string | undefined> {
   }
   if (process.arch !== 'x64') return `qemu: the machine is made of amd64 packages, and these are for ${process.arch}`
   const missing = missingPackages()
-  return missing.length === 0 ? undefined : `qemu: apt-get install ${missing.join(' ')}`
+  if (missing.length > 0) return `qemu: needs apt-get install ${missing.join(' ')}`
+  // The root image has the owners and modes that the packages' files have here.
+  if (process.getuid?.() !== 0 && !isPrepared()) return 'qemu: the first run makes the machine’s root image, as root'
+  return undefined
 }
 
 export interface QemuOptions {

@@ -56,20 +56,29 @@ export function cacheDirectory(): string {
 /** To be counted up when the root image is made in another way. */
 const RECIPE = '2'
 
+/** What the kernel and the root image are made of, as a name for them. */
+function rootKey(release: string): string {
+  const versions = guestPackages().packages.map(({ name, version }) => `${name} ${version}\n`)
+  return hash(RECIPE, ...versions, release, readFileSync(`/boot/vmlinuz-${release}`), ...Object.values(accounts()))
+}
+
+/** Whether the root image is in the cache. */
+export function isPrepared(): boolean {
+  const release = kernelRelease()
+  return release !== undefined && existsSync(join(cacheDirectory(), `root-${rootKey(release)}`))
+}
+
 /** Makes what isn't in the cache yet, and drops what the cache holds of older packages. */
 export async function prepareMachine(onProgress: (text: string) => void = () => {}): Promise<MachineFiles> {
   const release = kernelRelease()!
-  const { packages } = guestPackages()
-  const versions = packages.map(({ name, version }) => `${name} ${version}\n`).join('')
-  const kernelVersion = readFileSync(`/boot/vmlinuz-${release}`)
-  const rootKey = hash(RECIPE, versions, release, kernelVersion, ...Object.values(accounts()))
+  const key = rootKey(release)
   const initrd = cpio(initialFiles(release, ownFiles()))
   const cache = cacheDirectory()
   mkdirSync(cache, { recursive: true })
   const files = {
-    kernel: join(cache, `vmlinux-${rootKey}`),
+    kernel: join(cache, `vmlinux-${key}`),
     initrd: join(cache, `initrd-${hash(initrd)}`),
-    root: join(cache, `root-${rootKey}`),
+    root: join(cache, `root-${key}`),
     release,
   }
   // Written beside and renamed: two that start at once both end with a whole file.
@@ -79,9 +88,10 @@ export async function prepareMachine(onProgress: (text: string) => void = () => 
     await how(unfinished)
     renameSync(unfinished, path)
   }
-  await make(files.kernel, (path) => writeFileSync(path, extractKernel(kernelVersion)))
+  await make(files.kernel, (path) => writeFileSync(path, extractKernel(readFileSync(`/boot/vmlinuz-${release}`))))
   await make(files.initrd, (path) => writeFileSync(path, initrd))
   await make(files.root, async (path) => {
+    const { packages } = guestPackages()
     onProgress(`qemu: making the root image of ${packages.length} packages`)
     await makeRoot(path, filesOf(packages), release)
   })

@@ -15,6 +15,7 @@ import {
   ftruncateSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   rmSync,
@@ -64,9 +65,22 @@ function machineArguments(files: MachineFiles, folder: string, seed: number): st
   ]
 }
 
+const FOLDER = 'kaidoku-qemu-'
+
+/** Removes what machines left whose owners were killed. */
+function sweep(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const owner = name.startsWith(FOLDER) ? /^\d+/.exec(name.slice(FOLDER.length))?.[0] : undefined
+    if (owner !== undefined && !existsSync(`/proc/${owner}`))
+      rmSync(join(parent, name), { recursive: true, force: true })
+  }
+}
+
 /** Boots a machine; resolves when the agent in it waits for requests. */
 export async function startMachine(files: MachineFiles, seed: number): Promise<Machine> {
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'kaidoku-qemu-'))
+  const parent = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+  sweep(parent)
+  const folder = mkdtempSync(join(parent, `${FOLDER}${process.pid}-`))
   const consolePath = join(folder, 'console')
   const exchange = openSync(join(folder, 'exchange'), 'w+')
   ftruncateSync(exchange, EXCHANGE_BYTES)

@@ -58,7 +58,7 @@ describe.skipIf(why !== undefined)('a lab in a machine', { timeout: 240_000 }, (
     expect(one![0].results).toEqual(other![0].results)
     expect(digest(one![0])).toBe(digest(other![0]))
     expect(digest(one![1])).toBe(digest(other![1]))
-    expect(one![0].captures.map(({ frames }) => frames.length).every((count) => count > 3)).toBe(true)
+    expect(one![0].captures.flatMap(({ frames }) => frames).length).toBeGreaterThan(30)
     // Chance goes on from lab to lab, it doesn't begin anew.
     expect(digest(one![0])).not.toBe(digest(one![1]))
   })

@@ -40,6 +40,7 @@ sub start {
     my $done = eval {
         must('sethostname', $name, length $name);
         lay_out($disk, $files);
+        forget_machine_settings();
         set_sysctls($early);
         1;
     };
@@ -119,6 +120,28 @@ sub write_file {
     make_path($path =~ s{/[^/]*$}{}r);
     spit($path, $content);
     chmod 0755, $path if $content =~ /^#!/;
+}
+
+# A new network namespace takes its IPv4 settings over from the machine's own, which may be a router's. These are the
+# kernel's. @see Linux 6.1 net/ipv4/devinet.c: ipv4_devconf, ipv4_devconf_dflt, devinet_init_net()
+my %DEFAULTS = (
+    accept_redirects => 1, send_redirects => 1, secure_redirects => 1, shared_media => 1, arp_evict_nocarrier => 1,
+    igmpv2_unsolicited_report_interval => 10_000, igmpv3_unsolicited_report_interval => 1000,
+);
+
+sub forget_machine_settings {
+    spit('/proc/sys/net/ipv4/ip_forward', "0\n");
+    for my $who ('all', 'default', 'lo') {
+        my $folder = "/proc/sys/net/ipv4/conf/$who";
+        opendir my $directory, $folder or die "$folder: $!\n";
+        for my $name (grep { -w "$folder/$_" && -f _ } readdir $directory) {
+            my $value = $DEFAULTS{$name} // 0;
+            $value = 1 if $name eq 'accept_source_route' && $who ne 'all';
+            next if $who eq 'lo' && $name =~ /^disable_/; # No IPsec on loopback.
+            next if slurp("$folder/$name") == $value;
+            eval { spit("$folder/$name", "$value\n") };
+        }
+    }
 }
 
 # Names as sysctl(8) takes them: in `net.ipv4.conf.eth0/100.rp_filter`, dots separate and a slash stands for a dot.
