@@ -355,6 +355,7 @@ export class Machine implements Target {
       for (const descriptor of process.descriptors) if (descriptor) dropReference(descriptor.file)
     }
     sim.release(this.#slot)
+    for (const terminal of this.terminals.values()) terminal.powerCut()
     for (const process of this.processes.values()) {
       process.onExit?.(process.ended!)
     }

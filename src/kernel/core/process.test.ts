@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '#base/bytes'
 import { AssertionFailed, NotModelled } from '#base/check'
 import { MILLISECOND, SECOND } from '#base/sim'
-import { drive, type Program, type Signal, type Sys } from './index.ts'
+import { createTerminal, drive, type Program, type Signal, type Sys } from './index.ts'
 import { answer, hostOf, imageWith, must, print, readAll, run, writeAll } from './lab.cases.ts'
 
 const sleep: Program = {
@@ -430,6 +430,20 @@ test('a promise holds the clock: the process goes on at the same virtual time', 
 })
 
 describe('power', () => {
+  test('a terminal of before the cut reaches nobody afterwards', async () => {
+    const host = hostOf()
+    const terminal = createTerminal(host, { onOutput: () => {} })
+    host.spawn({ body: sleepLong, terminal })
+    await drive(host.sim, SECOND)
+    host.powerOff()
+    terminal.input('\x03')
+    host.powerOn()
+    const after = host.spawn({ body: sleepLong }) // Has the pid of the one before.
+    terminal.input('\x03')
+    await drive(host.sim, 2 * SECOND)
+    expect([after.pid, after.state, terminal.hungUp]).toEqual([301, 'S', true])
+  })
+
   test('processes and /run die with it, the disk and its hostname stay, the clock goes on', async () => {
     const host = hostOf()
     let exited = ''

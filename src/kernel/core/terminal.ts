@@ -161,6 +161,12 @@ export class Terminal {
     this.host.machine.terminals.delete(this.number)
   }
 
+  /** The host lost its power: what is typed from now on reaches nobody. */
+  powerCut(): void {
+    this.#hungUp = true
+    this.disassociate()
+  }
+
   read(length: number): SysResult<Uint8Array> {
     if (this.#hungUp) return ok(NOTHING)
     if (length === 0) return ok(NOTHING)
