@@ -6,6 +6,7 @@ import { Timer } from '#base/sim'
 import { emitIp, formatIpv4, IP_DF, IP_MF, IP_OFFSET, type Packet, parseIp } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import { icmpError } from './icmp.ts'
+import { logLimited } from './ip-log.ts'
 import { type Peer, peerOf } from './ip-peers.ts'
 import type { InetState } from './ip-state.ts'
 import { drop } from './ip-trace.ts'
@@ -207,7 +208,7 @@ function reassemble(
   const headerLength = 20 + (options?.length ?? 0)
   const total = headerLength + queue.length
   if (ecn < 0 || total > 65535) {
-    if (ecn >= 0) state.host.log(6, `Oversized IP packet from ${formatIpv4(head.src)}`)
+    if (ecn >= 0) logLimited(state.host, 6, [`Oversized IP packet from ${formatIpv4(head.src)}`])
     counters.reasmFails++
     drop(state, packet, 'NOT_SPECIFIED')
     return undefined

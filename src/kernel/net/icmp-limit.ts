@@ -5,6 +5,7 @@
 import { formatIpv4, type Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import { icmpError } from './icmp.ts'
+import { logLimited } from './ip-log.ts'
 import { peerAllows, peerOf } from './ip-peers.ts'
 import type { InetState } from './ip-state.ts'
 import { drop } from './ip-trace.ts'
@@ -69,7 +70,7 @@ export function sendRedirect(state: InetState, packet: Packet, device: NetDevice
   peer.redirects++
   if (inet.logMartians && peer.redirects === sysctls.redirectNumber) {
     const from = `${formatIpv4(packet.src)}/if${packet.iif}`
-    host.log(4, `host ${from} ignores redirects for ${formatIpv4(packet.dst)} to ${formatIpv4(gateway)}`)
+    logLimited(host, 4, [`host ${from} ignores redirects for ${formatIpv4(packet.dst)} to ${formatIpv4(gateway)}`])
   }
 }
 

@@ -8,6 +8,7 @@ import { flowOf } from './fib.ts'
 import { addressType } from './fib-lookup.ts'
 import { icmpReply } from './icmp.ts'
 import { countIcmp } from './ip-counters.ts'
+import { logLimited } from './ip-log.ts'
 import type { InetState } from './ip-state.ts'
 import { drop } from './ip-trace.ts'
 import { type Route, RTCF_BROADCAST, RTCF_MULTICAST, routeFlow } from './route.ts'
@@ -186,9 +187,13 @@ function unreach(state: InetState, packet: Packet, device: NetDevice): void {
   } else if (type === ICMP_PARAMETERPROB) info = packet.icmpRest >>> 24
   else if (type === ICMP_TIME_EXCEEDED && code === 1) return
   if (state.sysctls.ignoreBogusErrors === 0 && addressType(state.host, quoted.dst) === 'broadcast') {
-    state.host.log(
+    logLimited(
+      state.host,
       4,
-      `${formatIpv4(packet.src)} sent an invalid ICMP type ${type}, code ${code} error to a broadcast: ${formatIpv4(quoted.dst)} on ${device.name}`,
+      [
+        `${formatIpv4(packet.src)} sent an invalid ICMP type ${type}, code ${code} error to a broadcast: ${formatIpv4(quoted.dst)} on ${device.name}`,
+      ],
+      'icmp: ',
     )
     return
   }

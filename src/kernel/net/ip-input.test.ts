@@ -104,9 +104,9 @@ describe('which sources are believed', () => {
     push(eth0, '127.0.0.9', '10.0.0.1')
     push(eth0, '10.0.0.7', '127.0.0.1')
     expect((host as unknown as { logged: string[] }).logged.slice(-3)).toEqual([
-      'martian source 10.0.0.1 from 127.0.0.9, on dev eth0',
+      'IPv4: martian source 10.0.0.1 from 127.0.0.9, on dev eth0',
       'll header: 00000000: 02 00 00 00 01 00 02 00 00 00 09 99 08 00',
-      'martian destination 127.0.0.1 from 10.0.0.7, dev eth0',
+      'IPv4: martian destination 127.0.0.1 from 10.0.0.7, dev eth0',
     ])
     const quiet = twoCards()
     quiet.push(quiet.eth0, '127.0.0.9', '10.0.0.1')
@@ -342,4 +342,17 @@ test('an address added to a card is local at once, whatever was remembered', () 
   expect(push(eth0, '10.0.0.2', '10.1.0.9')).toEqual(['forwarded'])
   addAddress(eth1, '10.1.0.9/24')
   expect(push(eth0, '10.0.0.2', '10.1.0.9')).toEqual(['delivered', 'NO_SOCKET'])
+})
+
+test('ten martians in five seconds are logged; then how many there were', () => {
+  const { sim, host, eth0, push } = twoCards([['eth0', 'logMartians', 1]])
+  const { logged } = host as unknown as { logged: string[] }
+  for (let i = 0; i < 25; i++) push(eth0, '10.0.0.7', '127.0.0.1')
+  expect(logged).toHaveLength(10)
+  sim.run(sim.nowNs + 6 * SECOND)
+  push(eth0, '10.0.0.7', '127.0.0.1')
+  expect(logged.slice(10)).toEqual([
+    'net_ratelimit: 15 callbacks suppressed',
+    'IPv4: martian destination 127.0.0.1 from 10.0.0.7, dev eth0',
+  ])
 })

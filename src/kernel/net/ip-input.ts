@@ -10,6 +10,7 @@ import { runHooks } from './hooks.ts'
 import { icmpError } from './icmp.ts'
 import { rateLimitedError, sendRedirect } from './icmp-limit.ts'
 import { headerFault } from './ip-header.ts'
+import { logLimited } from './ip-log.ts'
 import { compileOptions, forwardOptions, optionsOf, receiveSourceRoute } from './ip-options.ts'
 import { ipOutput, OUT_FORWARDED } from './ip-output.ts'
 import { type InetState, inetState } from './ip-state.ts'
@@ -129,7 +130,7 @@ function receiveOptions(state: InetState, packet: Packet, device: NetDevice, rou
   if (optionsOf(packet)!.srr === 0) return true
   if (!device.inet.acceptSourceRoute) {
     if (device.inet.logMartians) {
-      state.host.log(6, `source route option ${formatIpv4(packet.src)} -> ${formatIpv4(packet.dst)}`)
+      logLimited(state.host, 6, [`source route option ${formatIpv4(packet.src)} -> ${formatIpv4(packet.dst)}`])
     }
   } else if (receiveSourceRoute(packet, device)) return true
   drop(state, packet, 'NOT_SPECIFIED')

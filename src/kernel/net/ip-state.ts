@@ -12,6 +12,7 @@ import type { Fragments } from './fragments.ts'
 import { type PacketHooks, packetHooks } from './hooks.ts'
 import type { InetAddress } from './inetdev.ts'
 import { IpCounters } from './ip-counters.ts'
+import type { LogLimit } from './ip-log.ts'
 import type { Peers } from './ip-peers.ts'
 import type { IpEvent } from './ip-trace.ts'
 import { HZ } from './jiffies.ts'
@@ -107,6 +108,7 @@ export class InetState {
   fragments: Fragments | undefined = undefined
   sockets: SocketTables | undefined = undefined
   idents: Map<string, { id: number; jiffies: number }> | undefined = undefined
+  logLimit: LogLimit | undefined = undefined
   /** The key of the multipath hash. */
   pathSecret: number | undefined = undefined
   icmpCredit = 0

@@ -16,6 +16,7 @@ import {
   isZeronet,
 } from './fib-lookup.ts'
 import { selectPath } from './fib-select.ts'
+import { logLimited } from './ip-log.ts'
 import { inetState } from './ip-state.ts'
 import { JIFFY_NS } from './jiffies.ts'
 import { NUD_VALID, neighbourFor } from './neighbour.ts'
@@ -111,8 +112,10 @@ export function acceptRedirect(
   const inet = device.inet
   const reject = () => {
     if (!inet.logMartians) return
-    host.log(6, `Redirect from ${formatIpv4(from)} on ${device.name} about ${formatIpv4(to)} ignored`)
-    host.log(6, `  Advised path = ${formatIpv4(about.src)} -> ${formatIpv4(about.dst)}`)
+    logLimited(host, 6, [
+      `Redirect from ${formatIpv4(from)} on ${device.name} about ${formatIpv4(to)} ignored`,
+      `  Advised path = ${formatIpv4(about.src)} -> ${formatIpv4(about.dst)}`,
+    ])
   }
   if (to === from || !inet.acceptRedirects || isMulticast(to) || to === INADDR_BROADCAST || isZeronet(to)) {
     reject()

@@ -29,6 +29,7 @@ import {
 } from './fib-lookup.ts'
 import { selectPath } from './fib-select.ts'
 import { RT_SCOPE_HOST, RT_SCOPE_LINK } from './inetdev.ts'
+import { logLimited } from './ip-log.ts'
 import { inetState } from './ip-state.ts'
 import type { RouteType } from './netlink.ts'
 import { RouteCache } from './route-cache.ts'
@@ -137,16 +138,18 @@ function inGroup(device: NetDevice, group: number): boolean {
 /** ip_handle_martian_source(). */
 function martianSource(device: NetDevice, dst: number, src: number, packet: Packet | undefined): void {
   if (!device.inet.logMartians) return
-  device.host.log(4, `martian source ${formatIpv4(dst)} from ${formatIpv4(src)}, on dev ${device.name}`)
-  if (device.kind !== 'ether' || !packet) return
-  const header = emitFrame(packet).subarray(0, 14)
-  const hex = Array.from(header, (byte) => byte.toString(16).padStart(2, '0')).join(' ')
-  device.host.log(4, `ll header: 00000000: ${hex}`)
+  const lines = [`martian source ${formatIpv4(dst)} from ${formatIpv4(src)}, on dev ${device.name}`]
+  if (device.kind === 'ether' && packet) {
+    const header = emitFrame(packet).subarray(0, 14)
+    const hex = Array.from(header, (byte) => byte.toString(16).padStart(2, '0')).join(' ')
+    lines.push(`ll header: 00000000: ${hex}`)
+  }
+  logLimited(device.host, 4, lines)
 }
 
 function martianDestination(device: NetDevice, dst: number, src: number): Errno {
   if (device.inet.logMartians) {
-    device.host.log(4, `martian destination ${formatIpv4(dst)} from ${formatIpv4(src)}, dev ${device.name}`)
+    logLimited(device.host, 4, [`martian destination ${formatIpv4(dst)} from ${formatIpv4(src)}, dev ${device.name}`])
   }
   return 'EINVAL'
 }
@@ -432,12 +435,12 @@ export function routeOutput(host: Host, asked: Partial<Flow>): { route: Route; s
 /** The route that a packet to `dst` would take, for ARP's proxies; undefined if it would be dropped. */
 export function routeForArp(
   _host: Host,
-  _packet: Packet,
+  packet: Packet,
   dst: number,
   src: number,
   device: NetDevice,
 ): Route | undefined {
-  const route = routeInput(device, dst, src, 0, 0, undefined, true)
+  const route = routeInput(device, dst, src, 0, 0, packet, true)
   return typeof route === 'string' || route.error !== undefined ? undefined : route
 }
 
