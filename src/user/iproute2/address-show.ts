@@ -2,6 +2,7 @@
 import { NotModelled } from '#base/check'
 import type { AddressMessage, LinkMessage } from '#kernel/net'
 import { formatIpv4 } from '#wire/inet'
+import { matchesGlob } from './glob.ts'
 import { addressHelp, linkHelp } from './help.ts'
 import { IFF_UP, showLink } from './link-show.ts'
 import { type Prefix, prefix, sameBits } from './prefix.ts'
@@ -122,27 +123,8 @@ export function addressMatches(filter: AddressFilter, address: AddressMessage): 
   if (filter.ifindex && filter.ifindex !== address.ifindex) return false
   if (filter.scope !== undefined && filter.scope !== address.scope) return false
   if ((filter.flags ^ address.flags) & filter.flagMask) return false
-  if (filter.label !== undefined && !matchesPattern(filter.label, address.label)) return false
+  if (filter.label !== undefined && !matchesGlob(filter.label, address.label)) return false
   return !filter.prefix || sameBits(filter.prefix.address, address.local, filter.prefix.length)
-}
-
-/** fnmatch(3) for labels: `*`, `?` and [sets]. */
-function matchesPattern(pattern: string, text: string): boolean {
-  let source = ''
-  for (let i = 0; i < pattern.length; i++) {
-    const c = pattern[i]!
-    const end = c === '[' ? pattern.indexOf(']', i + 2) : -1
-    if (c === '*') source += '.*'
-    else if (c === '?') source += '.'
-    else if (end > 0) {
-      source += `[${pattern
-        .slice(i + 1, end)
-        .replace(/^!/, '^')
-        .replace(/[\\\]]/g, '\\$&')}]`
-      i = end
-    } else source += c.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  }
-  return new RegExp(`^${source}$`, 's').test(text)
 }
 
 function linkMatches(filter: AddressFilter, link: LinkMessage): boolean {

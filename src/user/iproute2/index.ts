@@ -1,5 +1,5 @@
 /**
- * iproute2 as Debian 12 has it (6.1.0): `ip`, `ss`; `bridge` and `tc` say that they aren't modelled.
+ * iproute2 as Debian 12 has it (6.1.0): `ip`, `ss`, `nstat`; `bridge` and `tc` say that they aren't modelled.
  *
  *     iproute2.install(image)
  *     // then, on a host: ip -br address; ip route get 10.0.0.2; ss -tln

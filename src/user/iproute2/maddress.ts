@@ -1,8 +1,99 @@
-/** `ip maddress`: groups as /proc tells them. iproute2 6.1 ip/ipmaddr.c */
+/** `ip maddress`: the groups that devices listen to, as /proc/net tells them. iproute2 6.1 ip/ipmaddr.c */
 import { NotModelled } from '#base/check'
+import { type Body, readTextFile, type Sys } from '#kernel/core'
+import { formatIpv4 } from '#wire/inet'
+import { maddressHelp } from './help.ts'
 import type { Session } from './session.ts'
-import type { Words } from './words.ts'
+import { abbreviates, duplicateOrGarbage, EXIT_USAGE, Refusal, type Words } from './words.ts'
 
-export function showMulticast(_session: Session, _words: Words): number {
-  throw new NotModelled('ip maddress')
+interface Group {
+  ifindex: number
+  device: string
+  link?: string
+  address?: string
+  users: number
+  fixed: boolean
+}
+
+/** /proc/net/dev_mcast: ifindex, name, users, static, address. */
+function parseLinkGroups(text: string): Group[] {
+  return [...text.matchAll(/^\s*(\d+)\s+(\S+)\s+(\d+)\s+(\d+)\s+([0-9a-f]+)$/gm)].map(
+    ([, ifindex, device, users, fixed, hex]) => ({
+      ifindex: Number(ifindex),
+      device: device!,
+      users: Number(users),
+      fixed: fixed !== '0',
+      link: hex!.match(/../g)!.join(':'),
+    }),
+  )
+}
+
+/** /proc/net/igmp: a line for each device, and below it one for each group, its bytes the other way round. */
+function parseInetGroups(text: string): Group[] {
+  const groups: Group[] = []
+  let ifindex = 0
+  let device = ''
+  for (const line of text.split('\n').slice(1)) {
+    const head = /^(\d+)\s+([^\s:]+)/.exec(line)
+    const group = /^\t+([0-9A-F]{8})\s+(\d+)/.exec(line)
+    if (head) [ifindex, device] = [Number(head[1]), head[2]!]
+    else if (group) {
+      const bytes = group[1]!.match(/../g)!.reverse().join('')
+      const address = formatIpv4(Number.parseInt(bytes, 16))
+      groups.push({ ifindex, device, users: Number(group[2]), fixed: false, address })
+    }
+  }
+  return groups
+}
+
+export function* showMulticast(session: Session, words: Words, sys: Sys): Body<number> {
+  const { options, out } = session
+  let wanted: string | undefined
+  for (; words.more; words.advance()) {
+    if (words.current === 'dev') words.value()
+    else if (abbreviates(words.current, 'help')) throw new Refusal(maddressHelp, EXIT_USAGE)
+    if (wanted !== undefined) throw duplicateOrGarbage('dev', words.current)
+    wanted = words.current
+  }
+  const groups: Group[] = []
+  if (options.family === 'any' || options.family === 'link') {
+    const file = yield* readTextFile(sys, '/proc/net/dev_mcast')
+    if (file.ok) groups.push(...parseLinkGroups(file.value))
+  }
+  if (options.family === 'any' || options.family === 'inet') {
+    const file = yield* readTextFile(sys, '/proc/net/igmp')
+    if (!file.ok) throw new NotModelled('the multicast groups of IPv4 (/proc/net/igmp)')
+    groups.push(...parseInetGroups(file.value))
+  }
+  const shown = groups.filter((group) => wanted === undefined || group.device === wanted)
+  shown.sort((a, b) => a.ifindex - b.ifindex) // Stable: of one device those of the link come first.
+  out.begin(options.json)
+  let current = 0
+  for (const group of shown) {
+    if (group.ifindex !== current || options.oneline) {
+      if (current) {
+        out.close()
+        out.close()
+      }
+      out.openObject()
+      out.field('ifindex', group.ifindex, `${group.ifindex}:`)
+      out.field('ifname', group.device, `\t${group.device}`)
+      out.text(session.newline)
+      out.openArray('maddr')
+      current = group.ifindex
+    }
+    out.text('\t')
+    out.openObject()
+    if (group.link !== undefined) out.field('link', group.link, `link  ${group.link}`)
+    else {
+      out.field('family', 'inet', 'inet  ')
+      out.field('address', group.address ?? '', group.address ?? '')
+    }
+    if (group.users !== 1) out.field('users', group.users, ` users ${group.users}`)
+    if (group.fixed) out.field('features', 'static', ' static')
+    out.text('\n')
+    out.close()
+  }
+  out.end()
+  return 0
 }

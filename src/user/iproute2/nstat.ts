@@ -1,22 +1,40 @@
-/** nstat of iproute2 6.1: the kernel's counters of /proc/net/snmp and /proc/net/netstat, and what they grew by. */
-import { getopt } from '#base/text'
-import { type Body, O_CREAT, O_TRUNC, O_WRONLY, readTextFile, type Sys, writeText } from '#kernel/core'
+/**
+ * `nstat`: the counters of /proc/net/snmp and /proc/net/netstat, as many as have changed since it was last asked.
+ * iproute2 6.1 misc/nstat.c
+ */
 
-const HELP = `Usage: nstat [OPTION] [ PATTERN [ PATTERN ] ]
+import { encodeUtf8 } from '#base/bytes'
+import { NotModelled } from '#base/check'
+import { getopt } from '#base/text'
+import { type Body, O_CREAT, O_RDWR, O_TRUNC, readTextFile, type Sys, strerror, writeText } from '#kernel/core'
+import { matchesGlob } from './glob.ts'
+
+const USAGE = `Usage: nstat [OPTION] [ PATTERN [ PATTERN ] ]
    -h, --help          this message
-   -a, --ignore        ignore history
-   -j, --json          format output in JSON
-   -n, --nooutput      do history only
-   -p, --pretty        pretty print
-   -r, --reset         reset history
-   -s, --noupdate      don't update history
-   -V, --version       output version information
-   -z, --zeros         show entries with zero activity
+   -a, --ignore        since the host booted, whatever was asked before
+   -j, --json          JSON
+   -n, --nooutput      only remember
+   -p, --pretty        JSON in lines
+   -r, --reset         forget what was remembered
+   -s, --noupdate      don't remember
+   -V, --version       the version
+   -z, --zeros         counters that haven't changed too
 `
 
-const HISTORY = '/tmp/.nstat.u0'
-/** What counts nothing, and is never shown. iproute2 misc/nstat.c: useless_numbers. */
-const SETTINGS = new Set([
+const LONG = [
+  ['help', 'h'],
+  ['ignore', 'a'],
+  ['json', 'j'],
+  ['nooutput', 'n'],
+  ['pretty', 'p'],
+  ['reset', 'r'],
+  ['noupdate', 's'],
+  ['version', 'V'],
+  ['zeros', 'z'],
+].map(([name, as]) => ({ name: name!, as: as! }))
+
+/** Settings rather than counters. */
+const NO_COUNTERS = new Set([
   'IpForwarding',
   'IpDefaultTTL',
   'TcpRtoAlgorithm',
@@ -26,93 +44,109 @@ const SETTINGS = new Set([
   'TcpCurrEstab',
 ])
 
-export function* nstat(sys: Sys, argv: string[]): Body<number> {
-  const long = [
-    { name: 'help', as: 'h' },
-    { name: 'ignore', as: 'a' },
-    { name: 'json', as: 'j' },
-    { name: 'nooutput', as: 'n' },
-    { name: 'pretty', as: 'p' },
-    { name: 'reset', as: 'r' },
-    { name: 'noupdate', as: 's' },
-    { name: 'version', as: 'V' },
-    { name: 'zeros', as: 'z' },
-  ]
-  const { options, operands } = getopt(argv, 'hvVzrnasjp', long)
-  const has = (letter: string) => options.some(({ option }) => option === letter)
-  const mistake = options.find(({ message }) => message !== undefined)
-  if (mistake || has('h')) {
-    yield* writeText(sys, mistake ? 2 : 1, `${mistake ? `${mistake.message}\n` : ''}${HELP}`)
-    return mistake ? 255 : 0
-  }
-  if (has('V') || has('v')) {
-    yield* writeText(sys, 1, 'nstat utility, iproute2-6.1.0, libbpf 1.1.0\n')
-    return 0
-  }
-  const now = new Map<string, number>()
-  for (const path of ['/proc/net/netstat', '/proc/net/snmp6', '/proc/net/snmp']) {
-    const text = yield* readTextFile(sys, path)
-    if (text.ok) for (const [name, value] of countersOf(text.value)) now.set(name, value)
-  }
-  const before = new Map<string, number>()
-  if (!has('r') && !has('a')) {
-    const text = yield* readTextFile(sys, HISTORY)
-    for (const line of text.ok ? text.value.split('\n') : []) {
-      const [name, value] = line.trim().split(/\s+/)
-      if (name && value) before.set(name, Number(value))
-    }
-  }
-  const names = [...now.keys()].sort((a, b) => place(a) - place(b))
-  const rows = names.flatMap((name) => {
-    const value = now.get(name)! - (before.get(name) ?? 0)
-    if (operands.length > 0 && !operands.some((pattern) => globMatches(pattern, name))) return []
-    if (value === 0 && !has('z')) return []
-    return SETTINGS.has(name) ? [] : [{ name, value }]
-  })
-  if (has('j')) {
-    const body = rows.map(({ name, value }) => `"${name}":${value}`).join(has('p') ? ',\n        ' : ',')
-    yield* writeText(sys, 1, has('p') ? `{\n    "kernel": {\n        ${body}\n    }\n}\n` : `{"kernel":{${body}}}\n`)
-  } else if (!has('n')) {
-    yield* writeText(sys, 1, `#kernel\n${rows.map(({ name, value }) => line(name, value)).join('')}`)
-  }
-  if (!has('s')) {
-    const opened = yield* sys.open(HISTORY, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-    if (opened.ok) {
-      yield* writeText(sys, opened.value, `#kernel\n${names.map((name) => line(name, now.get(name)!)).join('')}`)
-      sys.close(opened.value)
-    }
-  }
-  return 0
-}
+type Counters = Map<string, number>
 
-/** A counter and its rate, which only the daemon of `nstat -d` would know. */
-function line(name: string, value: number): string {
-  return `${name.padEnd(32)}${String(value).padEnd(19)}0.0\n`
-}
-
-/** Lines come in pairs: names behind a prefix, and their values behind the same. */
-function countersOf(text: string): [string, number][] {
+/** A table of pairs of lines: the names, then the values. */
+function parsePairs(text: string): Counters {
+  const counters: Counters = new Map()
   const lines = text.split('\n')
-  const counters: [string, number][] = []
   for (let i = 0; i + 1 < lines.length; i += 2) {
-    const [prefix = '', ...names] = lines[i]!.trim().split(/\s+/)
-    const [, ...values] = lines[i + 1]!.trim().split(/\s+/)
-    names.forEach((name, j) => {
-      counters.push([prefix.replace(/:$/, '') + name, Number(values[j] ?? 0)])
-    })
+    const [group = '', ...names] = lines[i]!.split(' ')
+    const values = lines[i + 1]!.split(' ').slice(1)
+    for (const [at, name] of names.entries()) {
+      const id = `${group.replace(/:$/, '')}${name}`
+      if (name !== '' && !NO_COUNTERS.has(id)) counters.set(id, Number(values[at] ?? 0))
+    }
   }
   return counters
 }
 
-/** Ip, Icmp, Tcp, Udp as /proc/net/snmp has them, then the extensions. */
-function place(name: string): number {
-  return /^(Tcp|Ip|MPTcp)Ext|^MPTcp/.test(name) ? 1 : 0
+/** What was remembered: a name, a value and a rate on a line. */
+function parseHistory(text: string): Counters | undefined {
+  const counters: Counters = new Map()
+  for (const line of text.split('\n')) {
+    const match = /^(\S+)\s+(\d+)/.exec(line)
+    if (match && !line.startsWith('#')) counters.set(match[1]!, Number(match[2]))
+  }
+  return text === '' ? undefined : counters
 }
 
-function globMatches(pattern: string, name: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  return new RegExp(`^${source}$`).test(name)
+const line = (id: string, value: number, tail = '') => `${id.padEnd(32)}${String(value).padEnd(16)}   0.0${tail}\n`
+
+interface Options {
+  zeros: boolean
+  json: boolean
+  pretty: boolean
+  patterns: readonly string[]
+}
+
+function matches(options: Options, id: string): boolean {
+  return options.patterns.length === 0 || options.patterns.some((pattern) => matchesGlob(pattern, id, true))
+}
+
+/** The counters, or what they have grown by. */
+function format(now: Counters, history: Counters | undefined, options: Options): string {
+  const rows: [id: string, value: number, tail: string][] = []
+  for (const [id, total] of now) {
+    const before = history?.get(id) ?? 0
+    const overflow = total < before
+    const value = overflow ? 0 : total - before
+    if ((value === 0 && !options.zeros) || !matches(options, id)) continue
+    rows.push([id, value, overflow ? ' (overflow)' : ''])
+  }
+  if (!options.json) return `#kernel\n${rows.map(([id, value, tail]) => line(id, value, tail)).join('')}`
+  if (!options.pretty) return `{"kernel":{${rows.map(([id, value]) => `"${id}":${value}`).join(',')}}}\n`
+  const members = rows.map(([id, value]) => `\n        "${id}": ${value}`).join(',')
+  return `{\n    "kernel": {${members}${rows.length > 0 ? '\n    ' : ''}}\n}\n`
+}
+
+/** What is remembered: all that counts, but of what wasn't asked for the values from before. */
+function remember(now: Counters, history: Counters | undefined, options: Options): string {
+  let text = '#kernel\n'
+  for (const [id, value] of now) {
+    if (value === 0 && !options.zeros) continue
+    text += line(id, matches(options, id) ? value : (history?.get(id) ?? value))
+  }
+  return text
+}
+
+export function* nstat(sys: Sys, argv: string[]): Body<number> {
+  const parsed = getopt(argv, 'h?vVzrnasd:t:jp', LONG)
+  const given = new Set(parsed.options.map(({ option }) => option))
+  const mistake = parsed.options.find(({ message }) => message)
+  if (mistake || given.has('h') || given.has('?')) {
+    yield* writeText(sys, 2, `${mistake ? `${mistake.message}\n` : ''}${USAGE}`)
+    return 255
+  }
+  if (given.has('v') || given.has('V')) {
+    yield* writeText(sys, 1, 'nstat utility, iproute2-6.1.0\n')
+    return 0
+  }
+  if (given.has('d') || given.has('t')) throw new NotModelled('nstat -d and -t')
+  const options: Options = {
+    zeros: given.has('z'),
+    json: given.has('j'),
+    pretty: given.has('p'),
+    patterns: parsed.operands,
+  }
+  const path = sys.env.get('NSTAT_HISTORY') ?? '/tmp/.nstat.u0'
+  if (given.has('r')) sys.unlink(path)
+  const file = given.has('a') ? undefined : yield* readTextFile(sys, path)
+  const history = file?.ok ? parseHistory(file.value) : undefined
+
+  const now: Counters = new Map()
+  for (const name of ['snmp', 'netstat']) {
+    const table = yield* readTextFile(sys, `/proc/net/${name}`)
+    for (const [id, value] of parsePairs(table.ok ? table.value : '')) now.set(id, value)
+  }
+  if (!given.has('n')) yield* writeText(sys, 1, format(now, history, options))
+  if (given.has('s')) return 0
+  const opened = yield* sys.open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
+  if (!opened.ok) {
+    yield* writeText(sys, 2, `nstat: open history file: ${strerror(opened.errno)}\n`)
+    return 255
+  }
+  yield* sys.write(opened.value, encodeUtf8(remember(now, history, options)))
+  sys.close(opened.value)
+  return 0
 }

@@ -149,7 +149,7 @@ function routeMatches(filter: RouteFilter, route: RouteMessage): boolean {
   return filter.metric === undefined || filter.metric === route.metric
 }
 
-function dump(session: Session, filter: RouteFilter): RouteMessage[] {
+function dump(session: Session, filter: RouteFilter, what: 'Dump' | 'Flush'): RouteMessage[] {
   const { family } = session.options
   // Linux has had no cache of IPv4 routes since 3.6: its dump is empty but for exceptions.
   if (filter.cached) throw new NotModelled('the exceptions of routes (ip route show cache)')
@@ -160,7 +160,7 @@ function dump(session: Session, filter: RouteFilter): RouteMessage[] {
   // A table that doesn't exist is an error to a strict kernel, and to the tool too.
   if (!answer.ok) {
     const text = answer.extack ? `Error: ${answer.extack}${answer.extack.endsWith('.') ? '' : '.'}\n` : ''
-    throw new Refusal(`${text}Dump terminated\n`, 2)
+    throw new Refusal(`${text}${what} terminated\n`, 2)
   }
   return (answer.messages as RouteMessage[]).filter((route) => routeMatches(filter, route))
 }
@@ -168,7 +168,7 @@ function dump(session: Session, filter: RouteFilter): RouteMessage[] {
 /** `ip route show`. */
 export function showRoutes(session: Session, words: Words): number {
   const filter = parseRouteFilter(session, words)
-  const routes = dump(session, filter)
+  const routes = dump(session, filter, 'Dump')
   session.out.begin(session.options.json)
   for (const route of routes) showRoute(session, route, filter)
   session.out.end()
@@ -186,7 +186,7 @@ export function* flushRoutes(session: Session, sys: Sys, words: Words): Body<num
     return 0
   }
   for (let round = 0; ; ) {
-    const routes = dump(session, filter)
+    const routes = dump(session, filter, 'Flush')
     if (options.stats > 1) for (const route of routes) showRoute(session, route, filter)
     if (routes.length === 0) {
       if (options.stats) {
