@@ -94,7 +94,11 @@ function registerDevice(net: NetState, name: string, looks: Looks, address: numb
   net.devices.push(device)
   net.byName.set(name, device)
   if (device.loops) device.carrier = true
-  else device.operstate = 'DOWN' // Without a carrier yet. Linux 6.1 net/core/link_watch.c: linkwatch_init_dev().
+  else {
+    // The driver takes the carrier away until the cable is in, which counts as a change.
+    device.operstate = 'DOWN'
+    device.carrierDowns = 1
+  }
   net.generation++
   return device
 }

@@ -7,8 +7,8 @@ import { fail, type Host, ok, type SysResult } from '#kernel/core'
 import type { NetDevice } from './device.ts'
 import { deviceByName } from './devices.ts'
 
-/** Megabits a second, as the driver says. */
-export const LINK_SPEED = 10_000
+/** Megabits a second: a gigabit card, as the real backends set it. */
+export const LINK_SPEED = 1_000
 
 /** SIOCETHTOOL: a device and an ETHTOOL_* command. */
 export interface EthtoolRequest {

@@ -21,6 +21,9 @@ import { type Refusal, setFlags, setMtu } from './netlink-link.ts'
 
 const VIRTUAL = '/sys/devices/virtual/net'
 
+/** A card's address was set by whoever built the lab. Linux 6.1 include/uapi/linux/netdevice.h. */
+const NET_ADDR_SET = 3
+
 /** Undefined: reading it is an error, EINVAL. */
 type Show = (device: NetDevice) => string | number | undefined
 
@@ -31,7 +34,7 @@ const whileUp =
     device.up ? show(device) : undefined
 
 const ATTRIBUTES: Record<string, Show> = {
-  addr_assign_type: () => 0,
+  addr_assign_type: (device) => (device.kind === 'ether' ? NET_ADDR_SET : 0),
   addr_len: () => 6,
   address: (device) => formatMac(device.address),
   broadcast: (device) => formatMac(device.broadcast),

@@ -88,7 +88,7 @@ supports-priv-flags: no
 	Advertised pause frame use: No
 	Advertised auto-negotiation: No
 	Advertised FEC modes: Not reported
-	Speed: 10000Mb/s
+	Speed: 1000Mb/s
 	Duplex: Full
 	Auto-negotiation: off
 	Port: Twisted Pair
