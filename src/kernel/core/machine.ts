@@ -17,11 +17,6 @@ import { SystemCalls } from './system-calls.ts'
 import type { Terminal } from './terminal.ts'
 import type { Wait } from './wait.ts'
 
-/** What fork(2) and execve(2) take, about. */
-export const FORK_NS = 400_000
-export const EXEC_NS = 600_000
-/** What any system call takes, about. */
-export const SYSCALL_NS = 1_000
 /** Where pids begin: a booted Debian has used the ones below. */
 const FIRST_PID = 301
 /** /proc/sys/kernel/pid_max on 64 bits. */
@@ -29,9 +24,6 @@ export const PID_MAX = 4_194_304
 
 /** As /proc/sys/kernel/threads-max: beyond it fork(2) answers EAGAIN, and here the run ends. */
 const PROCESSES_MAX = 7797
-
-/** Gives the CPU up and goes on when it is its turn again. */
-export const YIELD: Wait = { queues: [], untilNs: 0 }
 
 /** What a process that is started from outside gets. */
 export interface SpawnOptions {

@@ -79,6 +79,8 @@ export class Process implements Waiter, Target {
   woken: Woken = 'woken'
   /** A handler has run since the last look: EINTR unless it restarts. */
   interrupted: 'no' | 'restart' | 'yes' = 'no'
+  /** When the call that blocks gives up. */
+  deadlineNs = Number.POSITIVE_INFINITY
   /** How it ended; then it is a zombie until its parent has waited for it. */
   ended: WaitStatus | undefined
   /** Woken when a child's state changes. */

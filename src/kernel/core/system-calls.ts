@@ -1,18 +1,19 @@
 /** `Sys` for one process. What blocks tries, waits when it gets EAGAIN, and tries again. */
 import { MILLISECOND, Timer } from '#base/sim'
+import { DEBT_MAX_NS } from './calls.ts'
+import { EXEC_NS, FORK_NS, YIELD } from './costs.ts'
 import type { Errno, SysResult } from './errno.ts'
 import { fail, OK, ok } from './errno.ts'
 import { execute } from './exec.ts'
-import type { MessageFlags, OpenFile, Received, SockAddr, Socket, Stat } from './file.ts'
-import { POLLERR, POLLHUP, POLLNVAL, POLLOUT } from './file.ts'
+import type { OpenFile, Stat } from './file.ts'
+import { POLLERR, POLLHUP, POLLNVAL } from './file.ts'
 import type { NetlinkAnswer } from './image.ts'
-import type { KernelHost } from './kernel.ts'
-import { EXEC_NS, FORK_NS, type Machine, SYSCALL_NS, YIELD } from './machine.ts'
 import { openPath } from './open.ts'
 import { find } from './path.ts'
 import * as paths from './path-calls.ts'
-import { dropReference, type Process, ProcessEnd, Session } from './process.ts'
+import { type Process, ProcessEnd, Session } from './process.ts'
 import type { Signal } from './signal.ts'
+import { SocketCalls } from './socket-calls.ts'
 import {
   O_CLOEXEC,
   O_NONBLOCK,
@@ -28,60 +29,48 @@ import type { Body, Wait, WaitQueue } from './wait.ts'
 
 /** How long a process computes before others get their turn. */
 const SLICE_NS = 4 * MILLISECOND
-/** A debt beyond this is paid by the next call that may. */
-const DEBT_MAX_NS = MILLISECOND
 
-export class SystemCalls implements Sys {
-  readonly #process: Process
-  readonly #machine: Machine
-  readonly #host: KernelHost
-
-  constructor(process: Process) {
-    this.#process = process
-    this.#machine = process.machine
-    this.#host = process.machine.host
-  }
-
+export class SystemCalls extends SocketCalls implements Sys {
   get pid(): number {
-    return this.#process.pid
+    return this.process.pid
   }
 
   get ppid(): number {
-    return this.#process.parent?.pid ?? 0
+    return this.process.parent?.pid ?? 0
   }
 
   get env(): Map<string, string> {
-    return this.#process.env
+    return this.process.env
   }
 
   get hostname(): string {
-    return this.#host.hostname
+    return this.host.hostname
   }
 
   // Time.
 
   monotonicNs(): number {
-    return this.#host.sim.nowNs - this.#host.bootedNs
+    return this.host.sim.nowNs - this.host.bootedNs
   }
 
   realtime(): { s: number; ns: number } {
-    return this.#host.realtime()
+    return this.host.realtime()
   }
 
   clockSettime(s: number, ns: number): SysResult<void> {
-    this.#enter()
+    this.enter()
     if (!(s >= 0 && ns >= 0 && ns < 1e9)) return fail('EINVAL')
-    this.#host.setRealtime(s, ns)
+    this.host.setRealtime(s, ns)
     return OK
   }
 
   *sleep(ns: number): Body<SysResult<void>> {
-    this.#enter()
-    const untilNs = this.#host.sim.nowNs + Math.max(0, Math.round(ns))
-    this.#process.interrupted = 'no'
-    while (this.#host.sim.nowNs < untilNs) {
+    this.enter()
+    const untilNs = this.host.sim.nowNs + Math.max(0, Math.round(ns))
+    this.begin()
+    while (this.host.sim.nowNs < untilNs) {
       yield { queues: [], untilNs }
-      if (this.#interruption() !== 'no') return fail('EINTR') // Never restarted; signal(7).
+      if (this.interruption() !== 'no') return fail('EINTR') // Never restarted; signal(7).
     }
     return OK
   }
@@ -89,24 +78,24 @@ export class SystemCalls implements Sys {
   *compute(ns: number): Body<void> {
     let left = ns
     while (left > SLICE_NS) {
-      this.#process.charge(SLICE_NS, true)
+      this.process.charge(SLICE_NS, true)
       left -= SLICE_NS
       yield YIELD
     }
-    if (left > 0) this.#process.charge(left, true)
-    if (this.#process.debtNs > DEBT_MAX_NS) yield YIELD
+    if (left > 0) this.process.charge(left, true)
+    if (this.process.debtNs > DEBT_MAX_NS) yield YIELD
   }
 
   times(): { user: number; system: number; childUser: number; childSystem: number } {
-    const { userNs, systemNs, childUserNs, childSystemNs } = this.#process
+    const { userNs, systemNs, childUserNs, childSystemNs } = this.process
     return { user: userNs, system: systemNs, childUser: childUserNs, childSystem: childSystemNs }
   }
 
   setitimer(valueNs: number, intervalNs: number): void {
-    this.#enter()
-    const process = this.#process
+    this.enter()
+    const process = this.process
     process.alarmIntervalNs = intervalNs
-    process.alarm ??= new Timer(this.#host.sim, `${this.#host.name}: itimer of ${process.pid}`, () => {
+    process.alarm ??= new Timer(this.host.sim, `${this.host.name}: itimer of ${process.pid}`, () => {
       if (process.alarmIntervalNs > 0) process.alarm?.armAfter(process.alarmIntervalNs)
       process.send('SIGALRM')
     })
@@ -117,26 +106,26 @@ export class SystemCalls implements Sys {
   // Files.
 
   *open(path: string, flags = 0, mode = 0o666): Body<SysResult<number>> {
-    this.#enter()
-    yield* this.#owed()
-    const process = this.#process
+    this.enter()
+    yield* this.owed()
+    const process = this.process
     if (process.freeDescriptor() === undefined) return fail('EMFILE')
     const opened = yield* openPath(this, process, path, flags, mode & ~process.umask)
     if (!opened.ok) return opened
-    return this.#install(opened.value, 0, (flags & O_CLOEXEC) !== 0)
+    return this.install(opened.value, 0, (flags & O_CLOEXEC) !== 0)
   }
 
   close(fd: number): SysResult<void> {
-    this.#enter()
-    return this.#process.closeDescriptor(fd) ? OK : fail('EBADF')
+    this.enter()
+    return this.process.closeDescriptor(fd) ? OK : fail('EBADF')
   }
 
   *read(fd: number, length: number): Body<SysResult<Uint8Array>> {
-    this.#enter()
-    yield* this.#owed()
-    const file = this.#process.file(fd)
+    this.enter()
+    yield* this.owed()
+    const file = this.process.file(fd)
     if (!file) return fail('EBADF')
-    this.#process.interrupted = 'no'
+    this.begin()
     for (;;) {
       if (file instanceof TerminalFile) {
         const refused = yield* this.#background(file, 'SIGTTIN')
@@ -144,17 +133,17 @@ export class SystemCalls implements Sys {
       }
       const got = file.read(length)
       if (got.ok || got.errno !== 'EAGAIN') return got
-      const waited = yield* this.#await(file, file.receiveTimeoutNs)
+      const waited = yield* this.waitFor(file, file.receiveTimeoutNs)
       if (waited) return fail(waited)
     }
   }
 
   *write(fd: number, bytes: Uint8Array): Body<SysResult<number>> {
-    this.#enter()
-    yield* this.#owed()
-    const file = this.#process.file(fd)
+    this.enter()
+    yield* this.owed()
+    const file = this.process.file(fd)
     if (!file) return fail('EBADF')
-    this.#process.interrupted = 'no'
+    this.begin()
     let written = 0
     for (;;) {
       if (file instanceof TerminalFile && file.terminal.termios.TOSTOP) {
@@ -167,45 +156,45 @@ export class SystemCalls implements Sys {
         if (written >= bytes.length || done.value === 0) return ok(written)
         continue
       }
-      if (done.errno === 'EPIPE') this.#sendSelf('SIGPIPE')
+      if (done.errno === 'EPIPE') this.sendSelf('SIGPIPE')
       if (done.errno !== 'EAGAIN') return written > 0 ? ok(written) : done
-      const waited = yield* this.#await(file, file.sendTimeoutNs, written > 0)
+      const waited = yield* this.waitFor(file, file.sendTimeoutNs, written > 0)
       if (waited) return written > 0 ? ok(written) : fail(waited)
     }
   }
 
   seek(fd: number, offset: number, whence: 'SET' | 'CUR' | 'END'): SysResult<number> {
-    this.#enter()
-    const file = this.#process.file(fd)
+    this.enter()
+    const file = this.process.file(fd)
     if (!file) return fail('EBADF')
     return file.seek ? file.seek(offset, whence) : fail('ESPIPE')
   }
 
   truncate(fd: number, length: number): SysResult<void> {
-    this.#enter()
-    const file = this.#process.file(fd)
+    this.enter()
+    const file = this.process.file(fd)
     if (!file) return fail('EBADF')
     return file.truncate ? file.truncate(length) : fail('EINVAL')
   }
 
   *poll(entries: PollEntry[], timeoutNs: number): Body<SysResult<{ fd: number; revents: number }[]>> {
-    this.#enter()
-    yield* this.#owed()
-    const untilNs = this.#host.sim.nowNs + Math.max(0, timeoutNs)
-    this.#process.interrupted = 'no'
+    this.enter()
+    yield* this.owed()
+    const untilNs = this.host.sim.nowNs + Math.max(0, timeoutNs)
+    this.begin()
     for (;;) {
       const ready: { fd: number; revents: number }[] = []
       const queues = new Set<WaitQueue>()
       for (const { fd, events } of entries) {
         if (fd < 0) continue
-        const file = this.#process.file(fd)
+        const file = this.process.file(fd)
         const revents = file ? file.poll() & (events | POLLERR | POLLHUP) : POLLNVAL
         if (revents !== 0) ready.push({ fd, revents })
         if (file) queues.add(file.queue)
       }
-      if (ready.length > 0 || this.#host.sim.nowNs >= untilNs) return ok(ready)
+      if (ready.length > 0 || this.host.sim.nowNs >= untilNs) return ok(ready)
       yield { queues: [...queues], untilNs }
-      if (this.#interruption() !== 'no') return fail('EINTR') // Never restarted.
+      if (this.interruption() !== 'no') return fail('EINTR') // Never restarted.
     }
   }
 
@@ -214,51 +203,51 @@ export class SystemCalls implements Sys {
   }
 
   dupAbove(fd: number, least: number): SysResult<number> {
-    this.#enter()
-    const file = this.#process.file(fd)
-    return file ? this.#install(file, least, false) : fail('EBADF')
+    this.enter()
+    const file = this.process.file(fd)
+    return file ? this.install(file, least, false) : fail('EBADF')
   }
 
   dup2(fd: number, onto: number): SysResult<number> {
-    this.#enter()
-    const file = this.#process.file(fd)
+    this.enter()
+    const file = this.process.file(fd)
     if (!file || !(onto >= 0 && onto < 1024)) return fail('EBADF')
     if (fd === onto) return ok(onto)
     file.references++ // Before the close, which may be the last of the same file.
-    this.#process.closeDescriptor(onto)
-    this.#process.install(onto, file)
+    this.process.closeDescriptor(onto)
+    this.process.install(onto, file)
     file.references--
     return ok(onto)
   }
 
   setCloseOnExec(fd: number, on: boolean): SysResult<void> {
-    const descriptor = this.#process.descriptors[fd]
+    const descriptor = this.process.descriptors[fd]
     if (!descriptor) return fail('EBADF')
     descriptor.closeOnExec = on
     return OK
   }
 
   setNonBlocking(fd: number, on: boolean): SysResult<void> {
-    const file = this.#process.file(fd)
+    const file = this.process.file(fd)
     if (!file) return fail('EBADF')
     file.flags = on ? file.flags | O_NONBLOCK : file.flags & ~O_NONBLOCK
     return OK
   }
 
   pipe(): SysResult<{ read: number; write: number }> {
-    this.#enter()
-    const process = this.#process
+    this.enter()
+    const process = this.process
     const read = process.freeDescriptor()
     const write = read === undefined ? undefined : process.freeDescriptor(read + 1)
     if (read === undefined || write === undefined) return fail('EMFILE')
-    const pipe = this.#machine.newPipe()
+    const pipe = this.machine.newPipe()
     process.install(read, pipe.open(0, `pipe:[${pipe.inode}]`))
     process.install(write, pipe.open(1, `pipe:[${pipe.inode}]`))
     return ok({ read, write })
   }
 
   fstat(fd: number): SysResult<Stat> {
-    const file = this.#process.file(fd)
+    const file = this.process.file(fd)
     return file ? ok(file.stat()) : fail('EBADF')
   }
 
@@ -271,55 +260,55 @@ export class SystemCalls implements Sys {
   }
 
   readdir(path: string): SysResult<string[]> {
-    this.#enter()
-    return paths.readdir(this.#host, this.#process.cwd, path)
+    this.enter()
+    return paths.readdir(this.host, this.process.cwd, path)
   }
 
   readlink(path: string): SysResult<string> {
-    this.#enter()
+    this.enter()
     const place = this.#find(path, false)
     if (!place.ok) return place
-    return place.value.node.type === 'symlink' ? ok(place.value.node.readlink(this.#host)) : fail('EINVAL')
+    return place.value.node.type === 'symlink' ? ok(place.value.node.readlink(this.host)) : fail('EINVAL')
   }
 
   realpath(path: string): SysResult<string> {
-    this.#enter()
+    this.enter()
     const place = this.#find(path, true)
     return place.ok ? ok(place.value.path) : place
   }
 
   access(path: string, mode: 'r' | 'w' | 'x' | 'exists'): SysResult<void> {
-    this.#enter()
+    this.enter()
     const place = this.#find(path, true)
     if (!place.ok) return place
     const { node } = place.value
     // Root may read and write anything, and execute what anybody may.
-    if (mode === 'x' && node.type !== 'directory' && (node.stat(this.#host).mode & 0o111) === 0) return fail('EACCES')
+    if (mode === 'x' && node.type !== 'directory' && (node.stat(this.host).mode & 0o111) === 0) return fail('EACCES')
     return OK
   }
 
   mkdir(path: string, mode = 0o777): SysResult<void> {
-    return this.#make(path, 'directory', mode & ~this.#process.umask)
+    return this.#make(path, 'directory', mode & ~this.process.umask)
   }
 
   rmdir(path: string): SysResult<void> {
-    this.#enter()
-    return paths.rmdir(this.#host, this.#process.cwd, path)
+    this.enter()
+    return paths.rmdir(this.host, this.process.cwd, path)
   }
 
   unlink(path: string): SysResult<void> {
-    this.#enter()
-    return paths.unlink(this.#host, this.#process.cwd, path)
+    this.enter()
+    return paths.unlink(this.host, this.process.cwd, path)
   }
 
   rename(from: string, to: string): SysResult<void> {
-    this.#enter()
-    return paths.rename(this.#host, this.#process.cwd, from, to)
+    this.enter()
+    return paths.rename(this.host, this.process.cwd, from, to)
   }
 
   link(from: string, to: string): SysResult<void> {
-    this.#enter()
-    return paths.link(this.#host, this.#process.cwd, from, to)
+    this.enter()
+    return paths.link(this.host, this.process.cwd, from, to)
   }
 
   symlink(target: string, path: string): SysResult<void> {
@@ -328,35 +317,35 @@ export class SystemCalls implements Sys {
   }
 
   mkfifo(path: string, mode = 0o666): SysResult<void> {
-    return this.#make(path, 'fifo', mode & ~this.#process.umask)
+    return this.#make(path, 'fifo', mode & ~this.process.umask)
   }
 
   chmod(path: string, mode: number): SysResult<void> {
-    this.#enter()
-    return paths.chmod(this.#host, this.#process.cwd, path, mode)
+    this.enter()
+    return paths.chmod(this.host, this.process.cwd, path, mode)
   }
 
   utimes(path: string, mtimeNs: number): SysResult<void> {
-    this.#enter()
-    return paths.utimes(this.#host, this.#process.cwd, path, mtimeNs)
+    this.enter()
+    return paths.utimes(this.host, this.process.cwd, path, mtimeNs)
   }
 
   chdir(path: string): SysResult<void> {
-    this.#enter()
+    this.enter()
     const place = this.#find(path, true)
     if (!place.ok) return place
     if (place.value.node.type !== 'directory') return fail('ENOTDIR')
-    this.#process.cwd = place.value.path
+    this.process.cwd = place.value.path
     return OK
   }
 
   getcwd(): string {
-    return this.#process.cwd
+    return this.process.cwd
   }
 
   umask(mask?: number): number {
-    const old = this.#process.umask
-    if (mask !== undefined) this.#process.umask = mask & 0o777
+    const old = this.process.umask
+    if (mask !== undefined) this.process.umask = mask & 0o777
     return old
   }
 
@@ -365,20 +354,20 @@ export class SystemCalls implements Sys {
   }
 
   terminalSize(fd: number): TerminalSize | undefined {
-    const size = this.#process.file(fd)?.ioctl?.('TIOCGWINSZ', undefined)
+    const size = this.process.file(fd)?.ioctl?.('TIOCGWINSZ', undefined)
     return size?.ok ? (size.value as TerminalSize) : undefined
   }
 
   ioctl(fd: number, request: string, argument: unknown): SysResult<unknown> {
-    this.#enter()
-    const file = this.#process.file(fd)
+    this.enter()
+    const file = this.process.file(fd)
     if (!file) return fail('EBADF')
     return file.ioctl ? file.ioctl(request, argument) : fail('ENOTTY')
   }
 
   descriptors(): { fd: number; file: OpenFile }[] {
     const list: { fd: number; file: OpenFile }[] = []
-    this.#process.descriptors.forEach((descriptor, fd) => {
+    this.process.descriptors.forEach((descriptor, fd) => {
       if (descriptor) list.push({ fd, file: descriptor.file })
     })
     return list
@@ -387,14 +376,14 @@ export class SystemCalls implements Sys {
   // Processes.
 
   fork(body: SpawnBody): number {
-    this.#process.charge(FORK_NS, false)
-    return this.#machine.fork(this.#process, body).pid
+    this.process.charge(FORK_NS, false)
+    return this.machine.fork(this.process, body).pid
   }
 
   *exec(path: string, argv: string[]): Body<SysResult<never> | { ok: true; value: number }> {
-    this.#process.charge(EXEC_NS, false)
+    this.process.charge(EXEC_NS, false)
     yield YIELD
-    return yield* execute(this, this.#process, path, argv)
+    return yield* execute(this, this.process, path, argv)
   }
 
   exit(status: number): never {
@@ -405,9 +394,9 @@ export class SystemCalls implements Sys {
     pid: number,
     options: { noHang?: boolean; untraced?: boolean; continued?: boolean } = {},
   ): Body<SysResult<WaitStatus | undefined>> {
-    this.#enter()
-    const process = this.#process
-    process.interrupted = 'no'
+    this.enter()
+    const process = this.process
+    this.begin()
     for (;;) {
       let any = false
       for (const child of process.children) {
@@ -419,7 +408,7 @@ export class SystemCalls implements Sys {
         if (!mine) continue
         any = true
         if (child.ended) {
-          this.#machine.reap(child)
+          this.machine.reap(child)
           return ok(child.ended)
         }
         if (options.untraced && child.news === 'stopped' && child.stopped) {
@@ -434,24 +423,24 @@ export class SystemCalls implements Sys {
       if (!any) return fail('ECHILD')
       if (options.noHang) return ok(undefined)
       yield { queues: [process.childQueue], untilNs: Number.POSITIVE_INFINITY }
-      if (this.#interruption() === 'yes' && !this.#childReady(pid)) return fail('EINTR')
+      if (this.interruption() === 'yes' && !this.#childReady(pid)) return fail('EINTR')
     }
   }
 
   kill(pid: number, signal: Signal | 0): SysResult<void> {
-    this.#enter()
-    const machine = this.#machine
+    this.enter()
+    const machine = this.machine
     let targets: Process[]
     if (pid > 0) {
       const target = machine.processes.get(pid)
       targets = target ? [target] : []
     } else if (pid === -1) {
-      targets = [...machine.processes.values()].filter((process) => process.pid > 1 && process !== this.#process)
-    } else targets = machine.group(pid === 0 ? this.#process.pgid : -pid)
+      targets = [...machine.processes.values()].filter((process) => process.pid > 1 && process !== this.process)
+    } else targets = machine.group(pid === 0 ? this.process.pgid : -pid)
     if (targets.length === 0) return fail('ESRCH')
     if (signal === 0) return OK
-    for (const target of targets) if (target !== this.#process) target.send(signal)
-    if (targets.includes(this.#process)) this.#sendSelf(signal)
+    for (const target of targets) if (target !== this.process) target.send(signal)
+    if (targets.includes(this.process)) this.sendSelf(signal)
     return OK
   }
 
@@ -461,46 +450,46 @@ export class SystemCalls implements Sys {
     options: SigactionOptions = {},
   ): SysResult<void> {
     if (signal === 'SIGKILL' || signal === 'SIGSTOP') return fail('EINVAL')
-    const { actions } = this.#process
+    const { actions } = this.process
     if (action === 'default') actions.delete(signal)
     else if (action === 'ignore') {
       actions.set(signal, 'ignore')
-      this.#process.pending = this.#process.pending.filter((other) => other !== signal)
+      this.process.pending = this.process.pending.filter((other) => other !== signal)
     } else actions.set(signal, { run: action, restart: options.restart ?? false })
     return OK
   }
 
   sigprocmask(how: 'block' | 'unblock' | 'set', signals: Signal[]): Signal[] {
-    const { blocked } = this.#process
+    const { blocked } = this.process
     const old = [...blocked]
     if (how === 'set') blocked.clear()
     for (const signal of signals) {
       if (how === 'unblock') blocked.delete(signal)
       else if (signal !== 'SIGKILL' && signal !== 'SIGSTOP') blocked.add(signal)
     }
-    this.#deliver()
+    this.deliver()
     return old
   }
 
   getpgid(): number {
-    return this.#process.pgid
+    return this.process.pgid
   }
 
   getsid(): number {
-    return this.#process.session.id
+    return this.process.session.id
   }
 
   /** @see Linux 6.1 kernel/sys.c: setpgid() */
   setpgid(pid: number, pgid: number): SysResult<void> {
-    this.#enter()
-    const process = this.#process
-    const target = pid === 0 || pid === process.pid ? process : this.#machine.processes.get(pid)
+    this.enter()
+    const process = this.process
+    const target = pid === 0 || pid === process.pid ? process : this.machine.processes.get(pid)
     const group = pgid === 0 ? (target?.pid ?? 0) : pgid
     if (pgid < 0) return fail('EINVAL')
     if (!target || (target !== process && target.parent !== process)) return fail('ESRCH')
     if (target.session !== process.session) return fail('EPERM')
     if (target.session.id === target.pid) return fail('EPERM')
-    if (group !== target.pid && !this.#machine.group(group).some((member) => member.session === process.session)) {
+    if (group !== target.pid && !this.machine.group(group).some((member) => member.session === process.session)) {
       return fail('EPERM')
     }
     target.pgid = group
@@ -508,9 +497,9 @@ export class SystemCalls implements Sys {
   }
 
   setsid(): SysResult<number> {
-    this.#enter()
-    const process = this.#process
-    if (this.#machine.group(process.pid).length > 0) return fail('EPERM')
+    this.enter()
+    const process = this.process
+    if (this.machine.group(process.pid).length > 0) return fail('EPERM')
     process.session = new Session(process.pid)
     process.pgid = process.pid
     return ok(process.pid)
@@ -518,19 +507,19 @@ export class SystemCalls implements Sys {
 
   /** @see Linux 6.1 drivers/tty/tty_jobctrl.c: tiocspgrp() */
   tcsetpgrp(pgid: number): SysResult<void> {
-    this.#enter()
-    const process = this.#process
+    this.enter()
+    const process = this.process
     const { terminal } = process.session
     if (!terminal) return fail('ENOTTY')
     if (terminal.foreground !== process.pgid && terminal.foreground !== 0) {
       const action = process.actions.get('SIGTTOU')
       if (action !== 'ignore' && !process.blocked.has('SIGTTOU')) {
-        if (this.#machine.isOrphaned(process.pgid)) return fail('EIO')
-        this.#machine.signalGroup(process.pgid, 'SIGTTOU')
+        if (this.machine.isOrphaned(process.pgid)) return fail('EIO')
+        this.machine.signalGroup(process.pgid, 'SIGTTOU')
         return fail('EINTR')
       }
     }
-    const members = this.#machine.group(pgid)
+    const members = this.machine.group(pgid)
     if (members.length === 0) return fail('ESRCH')
     if (members.every((member) => member.session !== process.session)) return fail('EPERM')
     terminal.foreground = pgid
@@ -538,204 +527,51 @@ export class SystemCalls implements Sys {
   }
 
   tcgetpgrp(): number {
-    return this.#process.session.terminal?.foreground ?? -1
+    return this.process.session.terminal?.foreground ?? -1
   }
 
   setName(name: string, argv: string[]): void {
-    this.#process.name = name.slice(0, 15)
-    this.#process.argv = argv
-  }
-
-  // Sockets.
-
-  socket(domain: string, type: string, protocol: number): SysResult<number> {
-    this.#enter()
-    const family = this.#host.image.families.get(domain)
-    if (!family) return fail('EAFNOSUPPORT')
-    const made = family(this.#host, type, protocol)
-    return made.ok ? this.#install(made.value, 0, false) : made
-  }
-
-  bind(fd: number, address: SockAddr): SysResult<void> {
-    const socket = this.#socket(fd)
-    return socket.ok ? socket.value.bind(address) : socket
-  }
-
-  *connect(fd: number, address: SockAddr): Body<SysResult<void>> {
-    const socket = this.#socket(fd)
-    if (!socket.ok) return socket
-    yield* this.#owed()
-    const file = this.#process.file(fd)!
-    const begun = socket.value.connect(address)
-    if (begun.ok || begun.errno !== 'EINPROGRESS' || (file.flags & O_NONBLOCK) !== 0) return begun
-    this.#process.interrupted = 'no'
-    while ((file.poll() & (POLLOUT | POLLERR | POLLHUP)) === 0) {
-      const waited = yield* this.#await(file, file.sendTimeoutNs)
-      if (waited) return fail(waited === 'EAGAIN' ? 'EINPROGRESS' : waited)
-    }
-    const error = socket.value.getOption('SOL_SOCKET', 'SO_ERROR')
-    return error.ok && typeof error.value === 'string' ? fail(error.value as Errno) : OK
-  }
-
-  listen(fd: number, backlog: number): SysResult<void> {
-    const socket = this.#socket(fd)
-    if (!socket.ok) return socket
-    return socket.value.listen ? socket.value.listen(backlog) : fail('EOPNOTSUPP')
-  }
-
-  *accept(fd: number): Body<SysResult<{ fd: number; from: SockAddr }>> {
-    const socket = this.#socket(fd)
-    if (!socket.ok) return socket
-    yield* this.#owed()
-    const file = this.#process.file(fd)!
-    this.#process.interrupted = 'no'
-    for (;;) {
-      const got = socket.value.accept ? socket.value.accept() : fail('EOPNOTSUPP')
-      if (got.ok) {
-        const installed = this.#install(got.value.file, 0, false)
-        return installed.ok ? ok({ fd: installed.value, from: got.value.from }) : installed
-      }
-      if (got.errno !== 'EAGAIN') return got
-      const waited = yield* this.#await(file, file.receiveTimeoutNs)
-      if (waited) return fail(waited)
-    }
-  }
-
-  *sendTo(fd: number, bytes: Uint8Array, to?: SockAddr, flags: MessageFlags = {}): Body<SysResult<number>> {
-    const socket = this.#socket(fd)
-    if (!socket.ok) return socket
-    yield* this.#owed()
-    const file = this.#process.file(fd)!
-    this.#process.interrupted = 'no'
-    let sent = 0
-    for (;;) {
-      const done = socket.value.sendTo(sent === 0 ? bytes : bytes.subarray(sent), to, flags)
-      if (done.ok) {
-        sent += done.value
-        if (sent >= bytes.length || socket.value.type !== 'SOCK_STREAM') return ok(sent)
-        continue
-      }
-      if (done.errno === 'EPIPE' && !flags.noSignal) this.#sendSelf('SIGPIPE')
-      if (done.errno !== 'EAGAIN' || flags.dontWait) return sent > 0 ? ok(sent) : done
-      const waited = yield* this.#await(file, file.sendTimeoutNs, sent > 0)
-      if (waited) return sent > 0 ? ok(sent) : fail(waited)
-    }
-  }
-
-  *receive(fd: number, length: number, flags: MessageFlags = {}): Body<SysResult<Received>> {
-    const socket = this.#socket(fd)
-    if (!socket.ok) return socket
-    yield* this.#owed()
-    const file = this.#process.file(fd)!
-    this.#process.interrupted = 'no'
-    for (;;) {
-      const got = socket.value.receive(length, flags)
-      // The error queue is never waited for; recvmsg(2).
-      if (got.ok || got.errno !== 'EAGAIN' || flags.dontWait || flags.errorQueue) return got
-      const waited = yield* this.#await(file, file.receiveTimeoutNs)
-      if (waited) return fail(waited)
-    }
-  }
-
-  shutdown(fd: number, how: 'RD' | 'WR' | 'RDWR'): SysResult<void> {
-    const socket = this.#socket(fd)
-    if (!socket.ok) return socket
-    return socket.value.shutdown ? socket.value.shutdown(how) : fail('EOPNOTSUPP')
-  }
-
-  getsockname(fd: number): SysResult<SockAddr> {
-    const socket = this.#socket(fd)
-    return socket.ok ? socket.value.localName() : socket
-  }
-
-  getpeername(fd: number): SysResult<SockAddr> {
-    const socket = this.#socket(fd)
-    return socket.ok ? socket.value.peerName() : socket
-  }
-
-  setsockopt(fd: number, level: string, name: string, value: unknown): SysResult<void> {
-    const socket = this.#socket(fd)
-    if (!socket.ok) return socket
-    if (level === 'SOL_SOCKET' && (name === 'SO_RCVTIMEO' || name === 'SO_SNDTIMEO')) {
-      const file = this.#process.file(fd)!
-      const timeout = Number(value) > 0 ? Number(value) : undefined // 0: for ever.
-      if (name === 'SO_RCVTIMEO') file.receiveTimeoutNs = timeout
-      else file.sendTimeoutNs = timeout
-      return OK
-    }
-    return socket.value.setOption(level, name, value)
-  }
-
-  getsockopt(fd: number, level: string, name: string): SysResult<unknown> {
-    const socket = this.#socket(fd)
-    if (!socket.ok) return socket
-    const file = this.#process.file(fd)!
-    if (level === 'SOL_SOCKET' && name === 'SO_RCVTIMEO') return ok(file.receiveTimeoutNs ?? 0)
-    if (level === 'SOL_SOCKET' && name === 'SO_SNDTIMEO') return ok(file.sendTimeoutNs ?? 0)
-    return socket.value.getOption(level, name)
+    this.process.name = name.slice(0, 15)
+    this.process.argv = argv
   }
 
   netlink(message: { type: string }): NetlinkAnswer {
-    this.#enter()
-    const handler = this.#host.image.netlinkHandlers.get(message.type)
-    return handler ? handler(this.#host, message) : { ok: false, errno: 'EOPNOTSUPP' }
+    this.enter()
+    const handler = this.host.image.netlinkHandlers.get(message.type)
+    return handler ? handler(this.host, message) : { ok: false, errno: 'EOPNOTSUPP' }
   }
 
   // The rest.
 
   *wait(wait: Wait): Body<'woken' | 'timeout' | 'signal'> {
-    this.#process.interrupted = 'no'
+    this.begin()
     yield wait
-    if (this.#interruption() !== 'no') return 'signal'
-    return this.#process.woken === 'timeout' ? 'timeout' : 'woken'
+    if (this.interruption() !== 'no') return 'signal'
+    return this.process.woken === 'timeout' ? 'timeout' : 'woken'
   }
 
   uname(): { sysname: string; nodename: string; release: string; version: string; machine: string } {
-    const { release, version } = this.#host.image
-    return { sysname: 'Linux', nodename: this.#host.hostname, release, version, machine: 'x86_64' }
+    const { release, version } = this.host.image
+    return { sysname: 'Linux', nodename: this.host.hostname, release, version, machine: 'x86_64' }
   }
 
   sethostname(name: string): SysResult<void> {
-    this.#enter()
+    this.enter()
     if (name.length > 64) return fail('EINVAL')
-    this.#host.hostname = name
+    this.host.hostname = name
     return OK
   }
 
   klog(): { timeNs: number; level: number; text: string }[] {
-    this.#enter()
-    return this.#host.klog()
+    this.enter()
+    return this.host.klog()
   }
 
   // Inside.
 
-  #enter(): void {
-    this.#process.charge(SYSCALL_NS, false)
-  }
-
-  *#owed(): Body<void> {
-    if (this.#process.debtNs > DEBT_MAX_NS) yield YIELD
-  }
-
-  /** Whether a handler ran while it was blocked. */
-  #interruption(): 'no' | 'restart' | 'yes' {
-    return this.#process.interrupted
-  }
-
-  /** Waits until a file may be ready. The error that the call answers, if it can't go on. */
-  *#await(file: OpenFile, timeoutNs: number | undefined, partly = false): Body<Errno | undefined> {
-    if ((file.flags & O_NONBLOCK) !== 0) return 'EAGAIN'
-    const untilNs = timeoutNs === undefined ? Number.POSITIVE_INFINITY : this.#host.sim.nowNs + timeoutNs
-    yield { queues: [file.queue], untilNs }
-    const interruption = this.#interruption()
-    // A call that waits with a time-out isn't restarted; signal(7).
-    if (interruption === 'yes' || (interruption === 'restart' && (partly || timeoutNs !== undefined))) return 'EINTR'
-    return this.#process.woken === 'timeout' ? 'EAGAIN' : undefined
-  }
-
   /** Job control: a background process that touches its terminal. @see Linux 6.1 drivers/tty/tty_jobctrl.c: __tty_check_change() */
   *#background(file: TerminalFile, signal: Signal): Body<Errno | undefined> {
-    const process = this.#process
+    const process = this.process
     const { terminal } = file
     for (;;) {
       if (process.session.terminal !== terminal || terminal.foreground === process.pgid || terminal.foreground === 0) {
@@ -743,65 +579,33 @@ export class SystemCalls implements Sys {
       }
       const ignored = process.actions.get(signal) === 'ignore' || process.blocked.has(signal)
       if (ignored) return signal === 'SIGTTIN' ? 'EIO' : undefined
-      if (this.#machine.isOrphaned(process.pgid)) return 'EIO'
-      this.#machine.signalGroup(process.pgid, signal)
+      if (this.machine.isOrphaned(process.pgid)) return 'EIO'
+      this.machine.signalGroup(process.pgid, signal)
       yield YIELD
-      if (this.#interruption() === 'yes') return 'EINTR'
+      if (this.interruption() === 'yes') return 'EINTR'
     }
   }
 
-  #sendSelf(signal: Signal): void {
-    this.#process.send(signal)
-    this.#deliver()
-  }
-
-  /** Acts on the process's own signals at once; one that stops it does so at the next yield. */
-  #deliver(): void {
-    const process = this.#process
-    if (this.#machine.current !== process) return
-    if (process.pending.some((signal) => process.actionOf(signal) === 'stop')) return
-    const ended = process.takeSignals()
-    if (ended) throw new ProcessEnd(ended)
-  }
-
   #childReady(pid: number): boolean {
-    for (const child of this.#process.children) {
+    for (const child of this.process.children) {
       if ((child.ended || child.news) && (pid === -1 || child.pid === pid || child.pgid === -pid)) return true
     }
     return false
   }
 
-  #install(file: OpenFile, least: number, closeOnExec: boolean): SysResult<number> {
-    const fd = least < 1024 ? this.#process.freeDescriptor(least) : undefined
-    if (fd === undefined) {
-      file.references++
-      dropReference(file)
-      return fail(least < 1024 ? 'EMFILE' : 'EINVAL')
-    }
-    this.#process.install(fd, file, closeOnExec)
-    return ok(fd)
-  }
-
-  #socket(fd: number): SysResult<Socket> {
-    this.#enter()
-    const file = this.#process.file(fd)
-    if (!file) return fail('EBADF')
-    return file.socket ? ok(file.socket) : fail('ENOTSOCK')
-  }
-
   #find(path: string, follow: boolean) {
-    return find(this.#host, this.#process.cwd, path, follow)
+    return find(this.host, this.process.cwd, path, follow)
   }
 
   #stat(path: string, follow: boolean): SysResult<Stat> {
-    this.#enter()
+    this.enter()
     const place = this.#find(path, follow)
-    return place.ok ? ok(place.value.node.stat(this.#host)) : place
+    return place.ok ? ok(place.value.node.stat(this.host)) : place
   }
 
   #make(path: string, type: 'directory' | 'symlink' | 'fifo', mode: number, target?: string): SysResult<void> {
-    this.#enter()
-    const made = paths.makeNode(this.#host, this.#process.cwd, path, type, mode, target)
+    this.enter()
+    const made = paths.makeNode(this.host, this.process.cwd, path, type, mode, target)
     return made.ok ? OK : made
   }
 }
