@@ -7,6 +7,7 @@
  */
 import type { Room } from '#kernel/core'
 import { main } from './main.ts'
+import { protocolsFile, servicesFile } from './services.ts'
 
 export { type Compiled, compileFilter, type Filter, type FilterOptions } from './filter/filter.ts'
 export { type Names, NO_NAMES } from './filter/names.ts'
@@ -18,6 +19,8 @@ export const tcpdump: Room = {
   needs: [],
   install(image) {
     image.program({ name: 'tcpdump', paths: ['/usr/bin/tcpdump', '/usr/sbin/tcpdump'], main })
+    image.file('/etc/services', servicesFile())
+    image.file('/etc/protocols', protocolsFile())
     const completions = image.slot('completions', () => new Map<string, (words: string[]) => string[]>())
     const words = [
       '-A',

@@ -11,7 +11,6 @@ export class Lookup implements PrintNames {
   /** By `port/protocol`. */
   readonly #services = new Map<string, string>()
   readonly #ports = new Map<string, { tcp?: number; udp?: number }>()
-  readonly #protocols = new Map<number, string>()
   readonly #protocolNumbers = new Map<string, number>()
   readonly #networks = new Map<string, number>()
   readonly links: LinkMessage[]
@@ -35,7 +34,6 @@ export class Lookup implements PrintNames {
       }
     }
     for (const [name = '', number = '', ...aliases] of lines(files.protocols)) {
-      if (!this.#protocols.has(Number(number))) this.#protocols.set(Number(number), name)
       for (const word of [name, ...aliases])
         if (!this.#protocolNumbers.has(word)) this.#protocolNumbers.set(word, Number(number))
     }
@@ -56,10 +54,6 @@ export class Lookup implements PrintNames {
 
   port(port: number, protocol: 'tcp' | 'udp'): string | undefined {
     return this.#services.get(`${port}/${protocol}`)
-  }
-
-  protocol(protocol: number): string | undefined {
-    return this.#protocols.get(protocol)
   }
 
   interface(index: number): string | undefined {

@@ -9,7 +9,7 @@ import { type Block, both, type Direction, either, type Link, negated } from './
 import { load8, load32 } from './load.ts'
 import { type Names, parseIpv6 } from './names.ts'
 import { address, macAddress, named, numbered, plainProtocol, type Qualifiers } from './primitive.ts'
-import { FilterError, type Token } from './scan.ts'
+import { FilterError, SYNTAX, type Token } from './scan.ts'
 
 const LAYERS = new Set('ether link ip arp rarp ip6 tcp udp sctp icmp icmp6 igmp igrp pim vrrp carp ah esp'.split(' '))
 const UNMODELLED_LAYERS = new Set(
@@ -34,8 +34,6 @@ const PRECEDENCE: Record<string, number> = {
 const RELATIONS = new Set(['>', '>=', '=', '<', '<=', '!='])
 /** Nesting beyond it is no filter that anybody wrote. */
 const DEPTH_MAX = 200
-
-const SYNTAX = "can't parse filter expression: syntax error"
 
 /** Compiles the tokens of a filter that isn't empty. */
 export function parse(tokens: readonly Token[], link: Link, names: Names): Block {
@@ -192,7 +190,8 @@ class Parser {
       kind = after.text as Qualifiers['kind']
       this.#at++
     } else if (direction === 'default') {
-      if (layer === 'default') throw new FilterError(SYNTAX)
+      // A layer alone, or what stands behind it is no address of its own.
+      if (layer === 'default' || after.kind === 'mac') throw new FilterError(SYNTAX)
       this.#last = undefined
       return plainProtocol(this.#link, layer)
     }
@@ -270,6 +269,12 @@ class Parser {
       if (!bytes) throw new FilterError(`bogus IPv6 address ${token.text}`)
       const bits = this.#accept('/') ? this.#number() : 128
       if (bits > 128) throw new FilterError('mask length must be <= 128')
+      if (
+        bytes.some(
+          (byte, i) => byte & ~(i * 8 + 8 <= bits ? 0xff : i * 8 >= bits ? 0 : 0xff00 >> (bits - i * 8)) & 0xff,
+        )
+      )
+        throw new FilterError(`non-network bits set in "${token.text}/${bits}"`)
       if (bits < 128 && qualifiers.kind !== 'net') throw new FilterError('Mask syntax for networks only')
       if (qualifiers.layer !== 'default' && qualifiers.layer !== 'ip6')
         throw new FilterError(`'${qualifiers.layer}' modifier applied to ip6 host`)

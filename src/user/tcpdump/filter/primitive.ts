@@ -1,5 +1,4 @@
 /** What an address means under its qualifiers, and what libpcap says when it means nothing. gencode.c: gen_scode, gen_ncode, gen_mcode. */
-import { NotModelled } from '#base/check'
 import { maskOf } from '#wire/inet'
 import { type Block, type Direction, either, type Link, TRANSPORTS } from './generate.ts'
 import { ETHER_PROTOCOLS, type Names } from './names.ts'
@@ -39,6 +38,7 @@ function hosts(link: Link, value: number, mask: number, qualifiers: Qualifiers):
   if (layer === 'arp') return link.arpHost(value, mask, direction, 0x0806)
   if (layer === 'rarp') return link.arpHost(value, mask, direction, 0x8035)
   if (layer === 'ether' || layer === 'link') throw new FilterError('illegal link layer address')
+  if (layer === 'ip6') throw new FilterError("'ip6' modifier applied to ip host")
   throw new FilterError(`'${layer}' modifier applied to ${what}`)
 }
 
@@ -197,7 +197,7 @@ export function named(link: Link, names: Names, name: string, qualifiers: Qualif
       return numbered(link, bounds[0]!, bounds[1]!, qualifiers)
     }
     case 'gateway':
-      throw new NotModelled('filters with gateway')
+      throw new FilterError("'gateway' not supported in this configuration")
     case 'proto': {
       if (layer === 'ether' || layer === 'link') {
         const type = Object.hasOwn(ETHER_PROTOCOLS, name) ? ETHER_PROTOCOLS[name] : undefined
@@ -205,7 +205,7 @@ export function named(link: Link, names: Names, name: string, qualifiers: Qualif
         return link.type(type)
       }
       const value = names.protocol(name)
-      if (value === undefined) throw new FilterError(`unknown protocol: ${name}`)
+      if (value === undefined) throw new FilterError(`unknown ip proto '${name}'`)
       return protocol(link, value, layer)
     }
   }

@@ -16,6 +16,9 @@ export class FilterError extends Error {
   override readonly name = 'FilterError'
 }
 
+/** What libpcap says of all that the grammar doesn't have. */
+export const SYNTAX = "can't parse filter expression: syntax error"
+
 const KEYWORDS = new Set(
   (
     'dst src link ether ppp slip fddi tr wlan arp rarp ip sctp tcp udp icmp igmp igrp pim vrrp carp radio ip6 icmp6 ah esp ' +
@@ -106,7 +109,7 @@ export function scan(text: string): Token[] {
     if (rest === '') break
     if (rest[0] === '\\') {
       const escaped = /^\\[^ !()\n\t]+/.exec(rest)
-      if (!escaped) throw new FilterError("illegal char '\\'")
+      if (!escaped) throw new FilterError(SYNTAX)
       tokens.push({ kind: 'word', text: escaped[0].slice(1) })
       take(escaped[0].length)
       continue
@@ -136,7 +139,7 @@ export function scan(text: string): Token[] {
       continue
     }
     const word = WORD.exec(rest)
-    if (!word) throw new FilterError(`illegal char '${rest[0]}'`)
+    if (!word) throw new FilterError(SYNTAX)
     tokens.push(classify(word[0]))
     take(word[0].length)
   }

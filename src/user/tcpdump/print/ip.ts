@@ -6,6 +6,7 @@ import { formatIpv4 } from '#wire/inet'
 import { printIcmp } from './icmp.ts'
 import { printIgmp } from './igmp.ts'
 import type { Printer } from './printer.ts'
+import { ipProtocolName } from './protocol-names.ts'
 import { printTcp } from './tcp.ts'
 import { printUdp } from './udp.ts'
 
@@ -28,9 +29,7 @@ const PROTOCOLS: Record<number, string> = {
   51: 'AH',
   55: 'Mobile IP',
   58: 'ICMPv6',
-  59: 'no next header',
-  60: 'Options',
-  62: 'Mobility (old)',
+  62: 'Mobile IP (old)',
   88: 'EIGRP',
   89: 'OSPF',
   103: 'PIM',
@@ -39,10 +38,11 @@ const PROTOCOLS: Record<number, string> = {
   113: 'PGM',
   132: 'SCTP',
   135: 'Mobility',
+  143: 'Ethernet',
 }
 
 /** Protocols that tcpdump takes apart and this doesn't yet. */
-const UNMODELLED = new Set([8, 9, 33, 41, 46, 47, 50, 51, 55, 77, 88, 89, 94, 103, 108, 112, 113, 124, 132])
+const UNMODELLED = new Set([8, 9, 33, 41, 46, 47, 50, 51, 55, 58, 59, 77, 88, 89, 103, 108, 112, 113, 132, 143])
 
 /** Where a packet's layers stand, for those who need the addresses around them. */
 export interface IpPlace {
@@ -144,7 +144,7 @@ function printBody(printer: Printer, at: number, headerLength: number, length: n
 }
 
 function protocolName(printer: Printer, protocol: number): string {
-  return (printer.options.numeric ? undefined : printer.names.protocol(protocol)) ?? `ip-proto-${protocol}`
+  return (printer.options.numeric ? undefined : ipProtocolName(protocol)) ?? `ip-proto-${protocol}`
 }
 
 /** What a checksum should be: of the piece without the word where it stands. */

@@ -142,16 +142,30 @@ export function printCooked(printer: Printer, length: number): number {
   const index = printer.u32(4)
   const name = printer.names.interface(index) ?? '?'
   printer.put(`${name.padEnd(5)} ${(DIRECTIONS[printer.u8(10)] ?? '?').padEnd(3)} `)
-  const header = () => {
+  const header = (tags: number) => {
     printer.put(`ifindex ${index} `)
     if (printer.u8(11) === 6) printer.put(`${printer.mac(12)} `)
-    if (!options.quiet) printer.put(`ethertype ${typeText(type)}, `)
-    printer.put(`length ${length}: `)
+    if (!options.quiet) printer.put(`ethertype ${typeText(type)}, length ${length - tags}: `)
   }
-  if (options.link) header()
-  if (!printType(printer, type, SLL2_HLEN, length - SLL2_HLEN)) {
-    if (!options.link) header()
-    if (!options.hasDump) printer.defaultPrint(SLL2_HLEN, printer.end - SLL2_HLEN)
+  if (options.link) header(0)
+  let at = SLL2_HLEN
+  let inner = type
+  while (inner === 0x8100) {
+    if (printer.end < at + 4) {
+      printer.protocol = 'vlan'
+      printer.truncated()
+      return printer.end
+    }
+    const tci = printer.u16(at)
+    if (options.link) printer.put(`vlan ${tci & 0xfff}, p ${tci >>> 13}${tci & 0x1000 ? ', DEI' : ''}, `)
+    inner = printer.u16(at + 2)
+    if (inner <= 1500) throw new NotModelled('tcpdump: IEEE 802.3 frames with LLC')
+    if (!options.quiet) printer.put(`ethertype ${ETHER_TYPES[inner] ?? 'Unknown'}, `)
+    at += 4
   }
-  return SLL2_HLEN
+  if (!printType(printer, inner, at, length - at)) {
+    if (!options.link) header(at - SLL2_HLEN)
+    if (!options.hasDump) printer.defaultPrint(at, printer.end - at)
+  }
+  return at
 }

@@ -16,7 +16,6 @@ import type { PrintNames } from './printer.ts'
 const NONE: PrintNames = {
   host: () => undefined,
   port: () => undefined,
-  protocol: () => undefined,
   interface: () => undefined,
 }
 const COMBINATIONS = [

@@ -25,8 +25,6 @@ export interface PrintNames {
   host(address: number): string | undefined
   /** Of /etc/services. */
   port(port: number, protocol: 'tcp' | 'udp'): string | undefined
-  /** Of /etc/protocols. */
-  protocol(protocol: number): string | undefined
   interface(index: number): string | undefined
 }
 
