@@ -64,7 +64,6 @@ export function idle(options: Record<string, string>): Record<string, number | s
   const made = cpuS()
   sim.run(10 * SECOND)
   const ran = cpuS()
-  const rss = process.memoryUsage().rss
   collect()
   const after = process.memoryUsage()
   return {
@@ -74,7 +73,7 @@ export function idle(options: Record<string, string>): Record<string, number | s
     us_per_host: ((made - started) / count) * 1e6,
     run_s: ran - made,
     kb_per_host: (after.heapUsed + after.external - before.heapUsed - before.external) / 1024 / count,
-    rss_kb_per_host: Math.max(after.rss, rss) / 1024 / count - before.rss / 1024 / count,
+    rss_kb_per_host: (after.rss - before.rss) / 1024 / count,
     peak_kb: process.resourceUsage().maxRSS,
   }
 }

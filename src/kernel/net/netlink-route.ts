@@ -40,6 +40,27 @@ function failure(errno: Errno, extack?: string): FibFailure {
   return extack === undefined ? { ok: false, errno } : { ok: false, errno, extack }
 }
 
+/** RTAX_* in order of number, from 1. Linux 6.1 include/uapi/linux/rtnetlink.h. */
+const METRICS =
+  'lock mtu window rtt rttvar ssthresh cwnd advmss reordering hoplimit initcwnd features rto_min initrwnd quickack'.split(
+    ' ',
+  )
+
+/** Metrics with those that path MTU discovery and the like must not change, as a bit each in `lock`. RTAX_LOCK. */
+function withLocks(metrics: Record<string, number> | undefined, locked: string[] | undefined) {
+  if (!locked || locked.length === 0) return metrics
+  const lock = locked.reduce((bits, name) => bits | (1 << (METRICS.indexOf(name) + 1)), 0)
+  return { ...metrics, lock }
+}
+
+/** The other way round, into a message. */
+function putMetrics(message: RouteMessage, metrics: Record<string, number>): void {
+  const { lock = 0, ...others } = metrics
+  if (Object.keys(others).length > 0) message.metrics = others
+  const locked = METRICS.filter((_, i) => lock & (1 << (i + 1)))
+  if (locked.length > 0) message.lockedMetrics = locked
+}
+
 /** rtm_to_fib_config(). */
 function configOf(fields: RouteFields): FibConfig | FibFailure {
   const tos = fields.tos ?? 0
@@ -64,7 +85,8 @@ function configOf(fields: RouteFields): FibConfig | FibFailure {
     flags: only?.flags ?? 0,
   }
   if (ways.length > 1) config.multipath = ways
-  if (fields.metrics) config.metrics = fields.metrics
+  const metrics = withLocks(fields.metrics, fields.lockedMetrics)
+  if (metrics) config.metrics = metrics
   return config
 }
 
@@ -128,7 +150,7 @@ function routeMessage(
     message.nextHops.push(way)
   }
   if (info.prefSrc) message.prefSrc = info.prefSrc
-  if (info.metrics) message.metrics = { ...info.metrics }
+  if (info.metrics) putMetrics(message, info.metrics)
   return message
 }
 
@@ -268,7 +290,7 @@ function getRoute(host: Host, request: Extract<RouteRequest, { get: true }>): Ne
   const metrics: Record<string, number> = { ...route.info?.metrics }
   if (route.pmtu && route.expiresNs > host.sim.nowNs) metrics['mtu'] = route.pmtu
   if (route.mtuLocked && route.expiresNs > host.sim.nowNs) metrics['lock'] = (metrics['lock'] ?? 0) | 4
-  if (Object.keys(metrics).length > 0) message.metrics = metrics
+  putMetrics(message, metrics)
   return { ok: true, messages: [message] }
 }
 

@@ -145,7 +145,7 @@ export function acceptRedirect(
 
 /** Packets along `route` must not be larger than `mtu`. __ip_rt_update_pmtu(). */
 export function updatePmtu(host: Host, route: Route, flow: Flow, mtu: number): void {
-  if (route.mtuLocked || (route.info?.metrics?.['lock'] ?? 0) & 4) return
+  if (route.locked) return
   const former = route.mtu(false)
   if (former < mtu) return
   const sysctls = inetState.of(host).sysctls

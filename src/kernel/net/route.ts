@@ -46,6 +46,8 @@ export const RTCF_REDIRECTED = 8
 const IFF_UP = 1
 const IPPROTO_IGMP = 2
 const IP_MAX_MTU = 0xffff
+/** 1 << RTAX_MTU. */
+const MTU_LOCK = 4
 /** Linux 6.1 include/uapi/linux/in_route.h, net/route.h: IPTOS_RT_MASK. */
 export const TOS_MASK = 0x1c
 
@@ -96,10 +98,15 @@ export class Route {
     return this.gateway === 0 ? dst : this.gateway
   }
 
+  /** Whether its MTU is fixed, so that larger packets are fragmented and not sent with DF. ip_mtu_locked(). */
+  get locked(): boolean {
+    return this.mtuLocked || ((this.info?.metrics?.['lock'] ?? 0) & MTU_LOCK) !== 0
+  }
+
   /** The largest packet that may take this route. ip_dst_mtu_maybe_forward(). */
   mtu(forwarding: boolean): number {
     const host = this.device.host
-    const locked = this.mtuLocked || (this.info?.metrics?.['lock'] ?? 0) & 4
+    const { locked } = this
     if (this.pmtu !== 0 && (!forwarding || locked || inetState.of(host).sysctls.forwardUsePmtu !== 0)) {
       if (host.sim.nowNs < this.expiresNs) return Math.min(this.pmtu, IP_MAX_MTU)
     }

@@ -321,7 +321,7 @@ export abstract class InetSocket implements KernelSocket {
       return fail('EMSGSIZE')
     }
     const insists = this.pmtuDiscover === IP_PMTUDISC_DO || this.pmtuDiscover === IP_PMTUDISC_PROBE
-    const wants = this.pmtuDiscover === IP_PMTUDISC_WANT && !route.mtuLocked
+    const wants = this.pmtuDiscover === IP_PMTUDISC_WANT && !route.locked
     if (insists || (wants && total <= route.mtu(false))) packet.fragment = 0x4000
     packet.tos = this.tos
     packet.ttl = route.type === 'multicast' ? this.multicastTtl : this.ttl < 0 ? hopLimit(this.state, route) : this.ttl

@@ -4,7 +4,7 @@ import type { Socket } from '#kernel/core'
 import { formatIpv4, parseIp, parseIpv4 } from '#wire/inet'
 import { setDeviceUp } from '../device-events.ts'
 import { inetState } from '../ip-state.ts'
-import { chain, echoRequest, inet, inetSocket, packetSocket } from '../ip-testing.ts'
+import { addRoute, chain, echoRequest, inet, inetSocket, packetSocket } from '../ip-testing.ts'
 import { formatSnmp } from '../proc-inet.ts'
 import type { ExtendedError } from './inet.ts'
 
@@ -334,4 +334,16 @@ test('/proc/net/snmp has the kernel’s lines', () => {
     'Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates',
   )
   expect(lines[1]).toBe('Ip: 2 64 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0')
+})
+
+test('a locked MTU: no DF, and fragments of that size', () => {
+  const { a, cables, run } = routed()
+  addRoute(a, '10.0.2.2/32', '10.0.1.2', { metrics: { mtu: 1000, lock: 4 } })
+  inetSocket(a, 'SOCK_DGRAM').socket!.sendTo(new Uint8Array(1200), inet('10.0.2.2', 9), {})
+  run()
+  const sent = cables[0]!.seen.filter(({ packet }) => packet.protocol === 17)
+  expect(sent.map(({ packet }) => [packet.fragment, packet.length])).toEqual([
+    [0x2000, 976],
+    [122, 232],
+  ])
 })
