@@ -238,6 +238,7 @@ function answersFor(inet: InetDevice, route: Route, sender: number, target: numb
 
 /** Remembers who asked, as somebody whose address isn't confirmed. Linux: neigh_event_ns(). */
 function hear(device: NetDevice, sender: number, sha: number): Neighbour | undefined {
+  device.net.neighbours.countLookup(neighbourLookup(device, sender))
   const neighbour = neighbourFor(device, sender)
   neighbour?.update(sha, NUD_STALE, UPDATE_OVERRIDE)
   return neighbour

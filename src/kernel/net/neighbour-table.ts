@@ -7,6 +7,7 @@ import { assert } from '#base/check'
 import type { Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import type { NetState } from './devices.ts'
+import { logLimited } from './ip-log.ts'
 import { HZ, jiffiesOf } from './jiffies.ts'
 import { Neighbour, neighbourTrace } from './neighbour.ts'
 import { forcedCollection, NeighbourGc } from './neighbour-gc.ts'
@@ -135,7 +136,7 @@ export class NeighbourTable {
     const shrunk = forcedCollection(this)
     this.gcEntries--
     if (shrunk > 0 || entries < this.gcThresh3) return true
-    this.net.host.log(6, `neighbour: ${this.id}: neighbor table overflow!`)
+    logLimited(this.net.host, 6, [`${this.id}: neighbor table overflow!`], 'neighbour: ')
     this.stats.tableFulls++
     return false
   }
