@@ -1,7 +1,7 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openRoom, type Room, unavailable } from './support/room.ts'
 
@@ -29,7 +29,9 @@ describe.skipIf(unavailable)('the list', () => {
     await page.keyboard.press('k')
     expect(await focused()).toBe(titles[0])
     await page.keyboard.press('?')
-    expect(await page.locator('dialog[open] kbd').allTextContents()).toEqual(expect.arrayContaining(['j', 'k', 'o', '?']))
+    expect(await page.locator('dialog[open] kbd').allTextContents()).toEqual(
+      expect.arrayContaining(['j', 'k', 'o', '?']),
+    )
     await page.keyboard.press('Escape')
     await page.keyboard.press('o')
     await page.waitForURL('**/articles/asking')
@@ -68,13 +70,20 @@ describe.skipIf(unavailable)('the list', () => {
     const page = await room.page()
     const few = (await page.request.get('/')).headers()['x-queries']
     const articles = mkdtempSync(join(tmpdir(), 'kaidoku-many-'))
-    for (let i = 0; i < 30; i++) writeFileSync(join(articles, `a${i}.md`), `---\ntitle: Article ${i}\nkeywords: [many, n${i}]\n---\n`)
-    const links = Array.from({ length: 120 }, (_, i) => `<DT><A HREF="https://many.example/${i}" ADD_DATE="${1_700_000_000 + i}" TAGS="many,t${i}">Page ${i}</A>`)
+    for (let i = 0; i < 30; i++)
+      writeFileSync(join(articles, `a${i}.md`), `---\ntitle: Article ${i}\nkeywords: [many, n${i}]\n---\n`)
+    const links = Array.from(
+      { length: 120 },
+      (_, i) =>
+        `<DT><A HREF="https://many.example/${i}" ADD_DATE="${1_700_000_000 + i}" TAGS="many,t${i}">Page ${i}</A>`,
+    )
     const full = await openRoom({ articles, bookmarks: `<DL>\n${links.join('\n')}\n</DL>` })
     try {
       const other = await full.page()
       await other.request.get('/') // The first request takes the articles in.
-      expect((await other.request.get('/')).headers()['x-queries']).toBe((await page.request.get('/')).headers()['x-queries'])
+      expect((await other.request.get('/')).headers()['x-queries']).toBe(
+        (await page.request.get('/')).headers()['x-queries'],
+      )
       expect(few).toBeDefined()
       await other.goto('/?kind=bookmark', { waitUntil: 'networkidle' })
       const seen = new Set<string>()
@@ -101,7 +110,9 @@ describe.skipIf(unavailable)('the list', () => {
   ] as const)('at %i px, %s, %s: axe finds nothing, nothing sticks out', async (width, colorScheme, locale) => {
     const page = await room.page({ viewport: { width, height: 844 }, colorScheme, locale })
     await page.goto('/', { waitUntil: 'networkidle' })
-    expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
+    expect(
+      (await new AxeBuilder({ page }).analyze()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
+    ).toEqual([])
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
   })
 })

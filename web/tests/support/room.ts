@@ -6,10 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { openStore } from '#reading/store'
+// By its path: scripts run this too, and the house's names are those of the package above.
+import { openStore } from '../../../src/reading/store/index.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path))
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+)
 
 /** One line that says why no browser test can run, if none can. */
 export const unavailable =
@@ -53,7 +56,10 @@ export async function openRoom(options: { articles?: string; bookmarks?: string 
   await listening(server)
   const address = `http://127.0.0.1:${port}`
   // As root, Chromium's own sandbox can't be had.
-  const browser = await chromium.launch({ executablePath: CHROMIUM!, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] })
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM!,
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  })
   const errors: string[] = []
   return {
     address,
@@ -64,7 +70,8 @@ export async function openRoom(options: { articles?: string; bookmarks?: string 
       page.on('pageerror', (error) => errors.push(`script: ${error.message}`))
       page.on('console', (message) => message.type() === 'error' && errors.push(`console: ${message.text()}`))
       page.on('request', (request) => {
-        if (!/^(data|blob):/u.test(request.url()) && !request.url().startsWith(`${address}/`)) errors.push(`elsewhere: ${request.url()}`)
+        if (!/^(data|blob):/u.test(request.url()) && !request.url().startsWith(`${address}/`))
+          errors.push(`elsewhere: ${request.url()}`)
       })
       return page
     },

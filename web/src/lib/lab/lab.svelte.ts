@@ -3,7 +3,7 @@
  * edge sees things as they come, at a pace that an eye can follow; the worker waits for them. Whoever drags the playhead
  * back sees that moment, while the lab stands still.
  */
-import type { ArticleView } from '$lib/article.ts'
+import type { LabView } from '$lib/article.ts'
 import type { LabEvent, Reply, Request, Verdict } from './protocol.ts'
 import { Recording } from './recording.ts'
 
@@ -46,16 +46,15 @@ export class Lab {
   #lastStamp = 0
   #still: MediaQueryList
 
-  constructor(worker: Worker, article: ArticleView, seed: number) {
+  constructor(worker: Worker, view: LabView, seed: number) {
     this.#worker = worker
     this.#still = matchMedia('(prefers-reduced-motion: reduce)')
     this.watched = !this.#still.matches
-    this.blocks = article.blocks.map(() => 'idle')
+    this.blocks = view.blocks.map(() => 'idle')
     worker.onmessage = (message: MessageEvent<Reply>) => this.#take(message.data)
     worker.onerror = (event) => this.#fail(event.message || 'the lab’s worker stopped', true)
-    const { file, text, shared } = article.source
     if (!this.watched) this.#send({ type: 'pace', watched: false })
-    this.#send({ type: 'open', article: text, file, shared, seed })
+    this.#send({ type: 'open', plan: view.plan, blocks: view.blocks, seed })
   }
 
   /** What happened so far. Whoever reads it is told of more: it is one object that grows. */
@@ -139,6 +138,7 @@ export class Lab {
   #take(reply: Reply): void {
     switch (reply.type) {
       case 'opened':
+        performance.mark('lab-opened')
         this.kernel = reply.kernel
         this.status = 'ready'
         return

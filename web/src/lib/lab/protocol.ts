@@ -4,6 +4,9 @@
  * order of time, and those of one moment in the order in which they happened.
  */
 
+import type { Block } from '#article/format'
+import type { LabPlan } from '#lab/plan'
+
 /** One end of a cable: `client:eth0`. */
 export interface End {
   host: string
@@ -12,7 +15,8 @@ export interface End {
 
 /** From the page to the worker. */
 export type Request =
-  | { type: 'open'; article: string; file: string; shared?: { path: string; text: string }; seed: number }
+  /** Builds the lab of an article without mistakes. */
+  | { type: 'open'; plan: LabPlan; blocks: Block[]; seed: number }
   /** Runs one console or file block, by its number in the document; later ones wait for it. */
   | { type: 'run'; block: number }
   /** What somebody types at a host's terminal, as a terminal sends it: Ctrl-C is one byte among others. */

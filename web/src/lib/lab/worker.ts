@@ -3,10 +3,11 @@
  * compute, as everywhere: the page shows them slowly. What a reader types runs as time does, so that Ctrl-C comes when it
  * comes; and time waits while the page still shows what happened.
  */
-import { type Article, type ConsoleBlock, parseArticle } from '#article/format'
+import type { Block, ConsoleBlock } from '#article/format'
 import { compareOutput, DEFAULT_START, skips } from '#article/runner'
 import { SimLab } from '#backend/sim'
 import { parseVerb } from '#lab/faults'
+import type { LabPlan } from '#lab/plan'
 import { HostConsole } from './console.ts'
 import type { LabPort } from './port.ts'
 import type { Reply, Request, Verdict } from './protocol.ts'
@@ -21,7 +22,8 @@ const EVENTS_MAX = 500_000_000
 
 class LabServer implements LabPort {
   readonly lab: SimLab
-  readonly #article: Article
+  readonly #plan: LabPlan
+  readonly #blocks: Block[]
   readonly #recorder: Recorder
   readonly #consoles = new Map<string, HostConsole>()
   #queue: number[] = []
@@ -32,13 +34,14 @@ class LabServer implements LabPort {
   #shown: (() => void) | undefined
   #hurryNs = 0
 
-  constructor(article: Article, seed: number) {
-    this.#article = article
-    this.lab = new SimLab(article.lab!, { seed, start: DEFAULT_START, capture: false })
+  constructor(plan: LabPlan, blocks: Block[], seed: number) {
+    this.#plan = plan
+    this.#blocks = blocks
+    this.lab = new SimLab(plan, { seed, start: DEFAULT_START, capture: false })
     this.lab.world.sim.budgets = { events: EVENTS_MAX }
     this.#recorder = new Recorder(this.lab.world)
     reply({ type: 'opened', kernel: this.lab.kernel })
-    for (const { name } of article.lab!.hosts) this.#consoles.set(name, new HostConsole(name, this))
+    for (const { name } of plan.hosts) this.#consoles.set(name, new HostConsole(name, this))
     this.#tell(false)
   }
 
@@ -119,7 +122,7 @@ class LabServer implements LabPort {
   }
 
   async #runBlock(number: number): Promise<void> {
-    const block = this.#article.blocks[number]
+    const block = this.#blocks[number]
     if (!block) return
     reply({ type: 'block', block: number, state: 'running' })
     try {
@@ -152,7 +155,7 @@ class LabServer implements LabPort {
         onOutput: (text) => console.print(text),
       })
     } else {
-      const parsed = parseVerb(source.command, this.#article.lab!)
+      const parsed = parseVerb(source.command, this.#plan)
       if (!parsed.ok) throw new Refused(`${source.command}: ${parsed.what}`)
       result = await this.lab.verb(parsed.verb)
     }
@@ -201,20 +204,9 @@ const reply = (message: Reply) => scope.postMessage(message)
 
 let server: LabServer | undefined
 
-function open(request: Extract<Request, { type: 'open' }>): void {
-  const { shared } = request
-  const readFile = (path: string) => (path === shared?.path ? shared.text : undefined)
-  const { article, mistakes } = parseArticle(request.article, request.file, { readFile })
-  if (mistakes.length > 0 || !article.lab) {
-    reply({ type: 'error', message: mistakes.map((mistake) => mistake.message).join('\n') || 'no lab', fatal: true })
-    return
-  }
-  server = new LabServer(article, request.seed)
-}
-
 scope.onmessage = ({ data }) => {
   try {
-    if (data.type === 'open') open(data)
+    if (data.type === 'open') server = new LabServer(data.plan, data.blocks, data.seed)
     else server?.take(data)
   } catch (error) {
     reply({ type: 'error', message: describe(error), fatal: true })

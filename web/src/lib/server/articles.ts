@@ -56,16 +56,9 @@ async function viewOf(
   files: NamedFile[],
   footnotes: string,
 ): Promise<ArticleView> {
-  let shared: ArticleView['source']['shared']
-  const readBeside = beside(path)
-  const readShared = (file: string) => {
-    const found = readBeside(file)
-    if (found !== undefined) shared = { path: file, text: found }
-    return found
-  }
   // The file's name and no more: a page has no business to say where on the server it lies.
   const file = path.slice(path.lastIndexOf('/') + 1)
-  const { article, mistakes } = parseArticle(text, file, { readFile: readShared })
+  const { article, mistakes } = parseArticle(text, file, { readFile: beside(path) })
   const runs = article.lab && mistakes.length === 0
   return {
     name,
@@ -79,12 +72,13 @@ async function viewOf(
     mistakes: mistakes.map(({ at, what, hint }) => ({ line: at.line, column: at.column, what, hint })),
     lab: runs
       ? {
-          hosts: article.lab!.hosts.map((host) => host.name),
+          plan: article.lab!,
+          blocks: article.blocks,
           wide: await drawLab(article.lab!, 'wide'),
           tall: await drawLab(article.lab!, 'tall'),
         }
       : undefined,
-    source: { file, text, shared },
+    file,
   }
 }
 
@@ -133,7 +127,6 @@ async function viewBlock(block: Article['blocks'][number]): Promise<BlockView> {
         type: 'root',
         children: await highlight(command, host === 'lab' ? undefined : 'bash'),
       }).replaceAll('\n', '\n<span class="more">&gt; </span>'),
-      text: command,
       expected,
     })),
   )
