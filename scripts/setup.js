@@ -45,6 +45,9 @@ const DEBIAN = {
     'linux-image-amd64': '/usr/share/doc/linux-image-amd64/copyright',
     e2fsprogs: '/usr/sbin/mke2fs',
     kmod: '/usr/bin/kmod',
+    mount: '/usr/bin/mount',
+    netbase: '/etc/protocols',
+    'xz-utils': '/usr/bin/xz',
     cpio: '/usr/bin/cpio',
   },
 }

@@ -15,17 +15,17 @@ const NEEDED: [program: string, paths: string[], debianPackage: string][] = [
 
 /** Undefined if labs can be built here, else one line that says why not. */
 export async function netnsUnavailable(): Promise<string | undefined> {
-  if (process.platform !== 'linux') return `netns: needs Linux, and this is ${process.platform}`
-  if (process.getuid?.() !== 0) return 'netns: needs root (network and mount namespaces, tap devices)'
+  if (process.platform !== 'linux') return `needs Linux, and this is ${process.platform}`
+  if (process.getuid?.() !== 0) return 'needs root (network and mount namespaces, tap devices)'
   for (const [program, paths, debianPackage] of NEEDED) {
-    if (!paths.some((path) => existsSync(path))) return `netns: needs ${program} (apt-get install ${debianPackage})`
+    if (!paths.some((path) => existsSync(path))) return `needs ${program} (apt-get install ${debianPackage})`
   }
   await promisify(execFile)('modprobe', ['-a', 'overlay', 'tun']).catch(() => {}) // They may be built in.
-  if (!/\boverlay$/m.test(readFileSync('/proc/filesystems', 'utf8'))) return 'netns: the kernel has no overlayfs'
+  if (!/\boverlay$/m.test(readFileSync('/proc/filesystems', 'utf8'))) return 'the kernel has no overlayfs'
   try {
     accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
   } catch {
-    return 'netns: no /dev/net/tun (modprobe tun)'
+    return 'no /dev/net/tun (modprobe tun)'
   }
   return undefined
 }
@@ -38,7 +38,7 @@ export function createNetnsBackend(): Backend {
     unavailable: netnsUnavailable,
     async open(plan, options) {
       const why = await netnsUnavailable()
-      if (why !== undefined) throw new Error(why)
+      if (why !== undefined) throw new Error(`netns: ${why}`)
       const agent = startAgent()
       open.add(agent)
       return openSession(agent, plan, options, () => {

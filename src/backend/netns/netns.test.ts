@@ -6,7 +6,7 @@ import { createNetnsBackend } from './index.ts'
 
 const backend = createNetnsBackend()
 const why = await backend.unavailable()
-if (why !== undefined) console.log(`skipped: ${why}`)
+if (why !== undefined) console.log(`skipped: netns: ${why}`)
 
 function host(number: number, name: string, more: Partial<HostPlan> = {}): HostPlan {
   const mac = `02:00:00:00:${number.toString(16).padStart(2, '0')}:00`

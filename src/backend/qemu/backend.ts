@@ -29,13 +29,13 @@ export function missingPackages(): string[] {
 /** Undefined if a machine can be made here, else one line that says why not. */
 export async function qemuUnavailable(): Promise<string | undefined> {
   if (process.platform !== 'linux' || !existsSync('/var/lib/dpkg/status')) {
-    return 'qemu: needs a Debian, whose installed packages the machine is made of'
+    return 'needs a Debian, whose installed packages the machine is made of'
   }
-  if (process.arch !== 'x64') return `qemu: the machine is made of amd64 packages, and these are for ${process.arch}`
+  if (process.arch !== 'x64') return `the machine is made of amd64 packages, and these are for ${process.arch}`
   const missing = missingPackages()
-  if (missing.length > 0) return `qemu: needs apt-get install ${missing.join(' ')}`
+  if (missing.length > 0) return `needs apt-get install ${missing.join(' ')}`
   // The root image has the owners and modes that the packages' files have here.
-  if (process.getuid?.() !== 0 && !isPrepared()) return 'qemu: the first run makes the machine’s root image, as root'
+  if (process.getuid?.() !== 0 && !isPrepared()) return 'the first run makes the machine’s root image, as root'
   return undefined
 }
 
@@ -65,7 +65,7 @@ export function createQemuBackend({ onProgress }: QemuOptions = {}): Backend {
     unavailable: qemuUnavailable,
     async open(plan, options) {
       const why = await qemuUnavailable()
-      if (why !== undefined) throw new Error(why)
+      if (why !== undefined) throw new Error(`qemu: ${why}`)
       // One lab at a time: the next waits until this one is over.
       const before = last
       let over = () => {}

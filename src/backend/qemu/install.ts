@@ -8,19 +8,19 @@ import { missingPackages } from './backend.ts'
  * made, else one line that says why not.
  */
 export async function installQemu(print: (line: string) => void = console.error): Promise<string | undefined> {
-  if (!existsSync('/var/lib/dpkg/status') || !existsSync('/usr/bin/apt-get')) return 'qemu: not on a Debian'
+  if (!existsSync('/var/lib/dpkg/status') || !existsSync('/usr/bin/apt-get')) return 'not on a Debian'
   const missing = missingPackages()
   if (missing.length === 0) return undefined
-  if (process.getuid?.() !== 0) return `qemu: not root; needs apt-get install ${missing.join(' ')}`
+  if (process.getuid?.() !== 0) return `not root; needs apt-get install ${missing.join(' ')}`
   const install = ['install', '-y', '--no-install-recommends', ...missing]
   print(`qemu: apt-get install ${missing.join(' ')}`)
   // The list of packages may be as old as the machine, or not there yet.
   if (!(await aptGet(install))) {
-    if (!(await aptGet(['update']))) return 'qemu: apt-get update failed'
-    if (!(await aptGet(install))) return `qemu: apt-get install ${missing.join(' ')} failed`
+    if (!(await aptGet(['update']))) return 'apt-get update failed'
+    if (!(await aptGet(install))) return `apt-get install ${missing.join(' ')} failed`
   }
   const left = missingPackages()
-  return left.length === 0 ? undefined : `qemu: still missing after apt-get: ${left.join(' ')}`
+  return left.length === 0 ? undefined : `still missing after apt-get: ${left.join(' ')}`
 }
 
 function aptGet(words: string[]): Promise<boolean> {

@@ -51,7 +51,7 @@ function machineArguments(files: MachineFiles, folder: string, seed: number): st
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', 'pc,nvdimm=on', '-accel', 'tcg', '-smp', '1', '-m', '768M,slots=2,maxmem=4G'],
-    ...['-cpu', 'max,-rdrand,-rdseed'], // Chance comes from the seed alone.
+    ...['-cpu', 'max,-rdrand,-rdseed,-erms,-fsrm,-avx,-avx2'], // Chance comes from the seed alone; and what emulates slowly.
     ...['-icount', 'shift=0,align=off,sleep=off', '-rtc', 'base=2026-01-01T00:00:00,clock=vm'],
     ...['-seed', String(seed % 2 ** 32)],
     ...['-chardev', 'stdio,id=bell,signal=off', '-device', 'isa-debugcon,iobase=0xe9,chardev=bell'],

@@ -7,7 +7,7 @@ import { createQemuBackend } from './index.ts'
 
 const backends = [createQemuBackend(), createQemuBackend()] as const
 const why = await backends[0].unavailable()
-if (why !== undefined) console.log(`skipped: ${why}`)
+if (why !== undefined) console.log(`skipped: qemu: ${why}`)
 
 function host(number: number, name: string): HostPlan {
   const mac = `02:00:00:00:${number.toString(16).padStart(2, '0')}:00`
