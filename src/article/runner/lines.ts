@@ -122,7 +122,8 @@ export function differsAsSaid(pattern: string, a: string, b: string): boolean {
 const VOLATILE: [RegExp, string][] = [
   [/^\d\d:\d\d:\d\d\.\d{3,9}\b/, '...'],
   [/\d+\.\d+(?:\/\d+\.\d+)*(?= ?(?:ms|us)\b)/g, '...'],
-  [/(?<=\btime )\d{4,}(?=ms\b)/g, '...'],
+  [/(?<=\btime=)\d+(?= ms\b)/g, '...'],
+  [/(?<=\btime )[1-9]\d*(?=ms\b)/g, '...'],
   [/(?<=\bICMP echo (?:request|reply), id )\d+/g, '...'],
   [/(?<=\bid )\d+(?=, offset )/g, '...'],
   [/(?<=\bexpires )\d+(?=sec\b)/g, '...'],

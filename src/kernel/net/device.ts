@@ -51,7 +51,7 @@ export interface Looks {
 export const ETHERNET: Looks = {
   linkType: 'ether',
   hardwareType: 1,
-  qdisc: 'pfifo_fast',
+  qdisc: 'fq_codel',
   txqlen: 1000,
   mtu: 1500,
   minMtu: 68,

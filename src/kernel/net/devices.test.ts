@@ -78,7 +78,7 @@ describe('a device', () => {
     setDeviceUp(deviceByName(host, 'lo')!, true)
     expect(link(host, 'lo')).toMatchObject({ flags: 0x10049, qdisc: 'noqueue', operstate: 'UNKNOWN' })
     setDeviceUp(device, true)
-    expect(link(host, 'eth0')).toMatchObject({ flags: 0x1003, qdisc: 'pfifo_fast', operstate: 'DOWN' })
+    expect(link(host, 'eth0')).toMatchObject({ flags: 0x1003, qdisc: 'fq_codel', operstate: 'DOWN' })
     const peer = createEthernet(createHost({ sim, image, name: 'b', number: 2, startS: 0 }), 'eth0', MAC + 1)
     const cable = new TestCable(sim, device, peer)
     expect(link(host, 'eth0')).toMatchObject({ flags: 0x11043, operstate: 'UP', carrierChanges: 2 })
@@ -86,7 +86,7 @@ describe('a device', () => {
     cable.plug(false)
     expect(link(host, 'eth0')).toMatchObject({ flags: 0x1003, operstate: 'DOWN', carrierChanges: 3 })
     setDeviceUp(device, false)
-    expect(link(host, 'eth0')).toMatchObject({ flags: 0x1002, qdisc: 'pfifo_fast', operstate: 'DOWN' })
+    expect(link(host, 'eth0')).toMatchObject({ flags: 0x1002, qdisc: 'fq_codel', operstate: 'DOWN' })
   })
 
   test('a carrier lost within a second of the last event is acted upon when the second is over; a carrier found at once', () => {

@@ -155,7 +155,7 @@ function mask(text: string): string {
     .replace(/ link-netns(id)? \S+/g, '')
     .replace(/"link_(index|netnsid)":\d+,/g, '')
     .replace(/,"link_netnsid":\d+/g, '')
-    .replace(/(qdisc|"qdisc":) ?("?)(noqueue|pfifo_fast)/g, '$1 $2QDISC')
+    .replace(/(qdisc|"qdisc":) ?("?)(noqueue|pfifo_fast|fq_codel)/g, '$1 $2QDISC')
 }
 
 describe.skipIf(!canTry())('ip on both kernels', () => {
