@@ -84,7 +84,7 @@ export function insertAddress(address: InetAddress): 'EEXIST' | 'EINVAL' | undef
     }
   }
   if (address.flags & IFA_F_SECONDARY) place = inet.addresses.length
-  inet.addresses = [...inet.addresses.slice(0, place), address, ...inet.addresses.slice(place)]
+  inet.addresses = inet.addresses.toSpliced(place, 0, address)
   fibAddressAdded(device, address)
   return undefined
 }

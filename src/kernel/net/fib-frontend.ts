@@ -257,7 +257,7 @@ function putOff(device: NetDevice, subject: InetAddress | NetDevice, event: numb
   if (state.pending === undefined) return false
   // With it goes how the device stood then.
   const stood = (device.flags & IFF_UP) | (device.carrier ? 2 : 0) | (device.shownFlags & IFF_SEEN ? 4 : 0)
-  state.pending = [...state.pending, subject, event * 8 + stood]
+  state.pending = state.pending.concat(subject, event * 8 + stood) // Of exactly that length: there are many hosts.
   return true
 }
 

@@ -12,8 +12,8 @@ export class Cable {
   /** @param settings of the wire from a to b, and of the one back */
   constructor(sim: Simulator, name: string, aToB: WireSettings, bToA: WireSettings) {
     // Each direction draws its losses from a stream of its own.
-    const there = new Wire(sim, `${name}/wire`, aToB, sim.random(`${name}/loss`))
-    const back = new Wire(sim, `${name}/wire back`, bToA, sim.random(`${name}/loss back`))
+    const there = new Wire(sim, `${name}/wire`, aToB, `${name}/loss`)
+    const back = new Wire(sim, `${name}/wire back`, bToA, `${name}/loss back`)
     this.a = new End(this, there)
     this.b = new End(this, back)
     there.deliver = (packet) => this.b.attached?.receive(packet)

@@ -33,7 +33,8 @@ export class Wire {
 
   readonly #sim: Simulator
   readonly #slot: number
-  readonly #random: RandomStream
+  readonly #stream: string
+  #random: RandomStream | undefined = undefined
   #packets: (Packet | undefined)[] = new Array(4)
   #times = new Float64Array(4)
   #head = 0
@@ -41,10 +42,10 @@ export class Wire {
   /** When the last packet has left, if the rate is limited. */
   #busyUntilNs = 0
 
-  /** @param random decides on losses; a stream of the wire's own */
-  constructor(sim: Simulator, name: string, settings: WireSettings, random: RandomStream) {
+  /** @param stream the name of the random stream that decides on losses; made when there is one to decide on */
+  constructor(sim: Simulator, name: string, settings: WireSettings, stream: string) {
     this.#sim = sim
-    this.#random = random
+    this.#stream = stream
     this.delayNs = settings.delayNs
     this.#byteNs = byteTime(settings.rateBps)
     this.loss = settings.loss
@@ -61,9 +62,12 @@ export class Wire {
   }
 
   send(packet: Packet): void {
-    if (this.loss > 0 && this.#random.fraction() < this.loss) {
-      this.lost++
-      return
+    if (this.loss > 0) {
+      this.#random ??= this.#sim.random(this.#stream)
+      if (this.#random.fraction() < this.loss) {
+        this.lost++
+        return
+      }
     }
     const count = this.#count
     if (count >= IN_FLIGHT_MAX) {
