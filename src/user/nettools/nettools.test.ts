@@ -1,4 +1,4 @@
-/** arp and ethtool on a small lab. What they print was printed by net-tools 2.10 and ethtool 6.1 for the same commands. */
+/** arp, its relatives and ethtool on a small lab. What they print was printed by net-tools 2.10 and ethtool 6.1 for the same commands. */
 import { beforeAll, expect, test } from 'vitest'
 import { SimLab } from '#backend/sim'
 import { parseLab } from '#lab/plan'
@@ -6,7 +6,7 @@ import { parseLab } from '#lab/plan'
 const LAB = `
 networks: { lan: {} }
 hosts:
-  client: { eth0: lan 10.0.0.1/24 }
+  client: { eth0: lan 10.0.0.1/24, gateway: 10.0.0.2 }
   web: { eth0: lan 10.0.0.2/24 }
 `
 
@@ -48,6 +48,40 @@ test.each([
   ],
   ['arp -a 10.0.0.62', '? (10.0.0.62) at <from_interface> PERM PUB on eth0\n', 0],
   ['arp -i eth0 -d 10.0.0.62 pub', '', 0],
+  [
+    'route -n',
+    `Kernel IP routing table
+Destination     Gateway         Genmask         Flags Metric Ref    Use Iface
+0.0.0.0         10.0.0.2        0.0.0.0         UG    0      0        0 eth0
+10.0.0.0        0.0.0.0         255.255.255.0   U     0      0        0 eth0
+`,
+    0,
+  ],
+  [
+    'netstat -r',
+    `Kernel IP routing table
+Destination     Gateway         Genmask         Flags   MSS Window  irtt Iface
+default         web             0.0.0.0         UG        0 0          0 eth0
+10.0.0.0        0.0.0.0         255.255.255.0   U         0 0          0 eth0
+`,
+    0,
+  ],
+  [
+    'ifconfig lo',
+    `lo: flags=73<UP,LOOPBACK,RUNNING>  mtu 65536
+        inet 127.0.0.1  netmask 255.0.0.0
+        loop  txqueuelen 1000  (Local Loopback)
+        RX packets 0  bytes 0 (0.0 B)
+        RX errors 0  dropped 0  overruns 0  frame 0
+        TX packets 0  bytes 0 (0.0 B)
+        TX errors 0  dropped 0 overruns 0  carrier 0  collisions 0
+
+`,
+    0,
+  ],
+  ['ifconfig nosuch', 'nosuch: error fetching interface information: Device not found\n', 1],
+  ['ifconfig nosuch up', 'nosuch: ERROR while getting interface flags: No such device\n', 255],
+  ['ifconfig eth0 mtu 10', 'SIOCSIFMTU: Invalid argument\n', 1],
   ['arp -H foo', 'arp: foo: unknown hardware type.\n', 255],
   ['arp -f /nonexist', 'arp: cannot open etherfile /nonexist !\n', 255],
   ['ethtool lo', 'Settings for lo:\n\tLink detected: yes\n', 0],
