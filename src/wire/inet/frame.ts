@@ -3,7 +3,7 @@
  * nothing, and sums header fields as numbers rather than reading them back.
  */
 import { foldSum, sumWords } from '#base/bytes'
-import { ETH_HLEN, VLAN_HLEN, writeMac } from '#wire/link'
+import { ETH_HLEN, VLAN_HLEN } from '#wire/link'
 import {
   ETH_P_8021Q,
   ETH_P_ARP,
@@ -67,20 +67,39 @@ export function emitIp(packet: Packet, scratch?: Uint8Array): Uint8Array {
   return bytes
 }
 
+// Writers fill the same array over and over; a DataView on it writes words at once, and is made once.
+let lastTarget: Uint8Array = new Uint8Array(0)
+let lastView = new DataView(lastTarget.buffer, 0)
+
+function viewOn(target: Uint8Array): DataView {
+  if (target !== lastTarget) {
+    lastView = new DataView(target.buffer as ArrayBuffer, target.byteOffset, target.byteLength)
+    lastTarget = target
+  }
+  return lastView
+}
+
 /** Writes the frame at a place that has `frameLength` bytes of room; returns where it ends. */
 export function writeFrame(packet: Packet, target: Uint8Array, at: number): number {
   if (packet.raw === RAW_FRAME) return writePayload(packet, target, at)
-  writeMac(target, at, packet.macDst)
-  writeMac(target, at + 6, packet.macSrc)
+  const view = viewOn(target)
+  const { macDst, macSrc } = packet
+  const dstLow = macDst >>> 0
+  const srcLow = macSrc >>> 0
+  view.setUint16(at, (macDst - dstLow) / 0x1_0000_0000)
+  view.setUint32(at + 2, dstLow)
+  view.setUint16(at + 6, (macSrc - srcLow) / 0x1_0000_0000)
+  view.setUint32(at + 8, srcLow)
   at += 12
   if (packet.vlanTci >= 0) {
-    at = write16(target, at, ETH_P_8021Q)
-    at = write16(target, at, packet.vlanTci)
+    view.setUint32(at, ETH_P_8021Q * 65536 + packet.vlanTci)
+    at += 4
   }
-  at = write16(target, at, packet.etherType)
+  view.setUint16(at, packet.etherType)
+  at += 2
   if (packet.raw === RAW_ETHERNET_PAYLOAD) at = writePayload(packet, target, at)
   else if (packet.etherType === ETH_P_IP) at = writeIp(packet, target, at)
-  else if (packet.etherType === ETH_P_ARP) at = writeArp(packet, target, at)
+  else if (packet.etherType === ETH_P_ARP) at = writeArp(packet, view, at)
   else at = writePayload(packet, target, at)
   if (packet.trailer !== undefined) {
     target.set(packet.trailer, at)
@@ -92,115 +111,111 @@ export function writeFrame(packet: Packet, target: Uint8Array, at: number): numb
 /** Writes the packet from its IPv4 header on, at a place that has `ipLength` bytes of room; returns where it ends. */
 export function writeIp(packet: Packet, target: Uint8Array, at: number): number {
   if (packet.raw === RAW_ETHERNET_PAYLOAD || packet.raw === RAW_FRAME) return writePayload(packet, target, at)
+  const view = viewOn(target)
   const options = packet.ipOptions
   const headerLength = options === undefined ? IP_HLEN : IP_HLEN + options.length
   const transport = transportLength(packet)
   const total = headerLength + transport + packet.length
-  const { src, dst } = packet
+  const { src, dst, ipId, fragment } = packet
   const addresses = (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff)
   const first = ((0x40 | (headerLength >>> 2)) << 8) | packet.tos
   const life = (packet.ttl << 8) | packet.protocol
-  let sum = first + total + packet.ipId + packet.fragment + life + addresses
-  write16(target, at, first)
-  write16(target, at + 2, total)
-  write16(target, at + 4, packet.ipId)
-  write16(target, at + 6, packet.fragment)
-  write16(target, at + 8, life)
-  write32(target, at + 12, src)
-  write32(target, at + 16, dst)
+  let sum = first + total + ipId + fragment + life + addresses
+  view.setUint32(at, (first << 16) | total)
+  view.setUint32(at + 4, (ipId << 16) | fragment)
+  view.setUint32(at + 12, src)
+  view.setUint32(at + 16, dst)
   if (options !== undefined) {
     target.set(options, at + IP_HLEN)
     sum = sumWords(options, 0, options.length, sum)
   }
-  write16(target, at + 10, ~foldSum(sum))
+  view.setUint32(at + 8, (life << 16) | (~foldSum(sum) & 0xffff))
   at += headerLength
   const end = writePayload(packet, target, at + transport)
   if (transport === 0) return end
-  if (packet.protocol === IPPROTO_UDP) writeUdp(packet, target, at, addresses)
-  else if (packet.protocol === IPPROTO_ICMP) writeIcmp(packet, target, at)
-  else writeTcp(packet, target, at, addresses)
+  if (packet.protocol === IPPROTO_UDP) writeUdp(packet, view, at, addresses)
+  else if (packet.protocol === IPPROTO_ICMP) writeIcmp(packet, view, at)
+  else writeTcp(packet, target, view, at, addresses)
   return end
 }
 
-function writeArp(packet: Packet, target: Uint8Array, at: number): number {
-  write32(target, at, 0x00010800) // Ethernet, IPv4,
-  write32(target, at + 4, 0x06040000 | packet.arpOp) // and the lengths of their addresses.
-  writeMac(target, at + 8, packet.arpSha)
-  write32(target, at + 14, packet.arpSpa)
-  writeMac(target, at + 18, packet.arpTha)
-  write32(target, at + 24, packet.arpTpa)
+function writeArp(packet: Packet, view: DataView, at: number): number {
+  const { arpSha, arpTha } = packet
+  const shaLow = arpSha >>> 0
+  const thaLow = arpTha >>> 0
+  view.setUint32(at, 0x00010800) // Ethernet, IPv4,
+  view.setUint32(at + 4, 0x06040000 | packet.arpOp) // and the lengths of their addresses.
+  view.setUint16(at + 8, (arpSha - shaLow) / 0x1_0000_0000)
+  view.setUint32(at + 10, shaLow)
+  view.setUint32(at + 14, packet.arpSpa)
+  view.setUint16(at + 18, (arpTha - thaLow) / 0x1_0000_0000)
+  view.setUint32(at + 20, thaLow)
+  view.setUint32(at + 24, packet.arpTpa)
   return at + ARP_LENGTH
 }
 
-function writeUdp(packet: Packet, target: Uint8Array, at: number, addresses: number): void {
+/** Adds the words of what was just written. It is read from there, where the view is at hand. */
+function sumWritten(view: DataView, at: number, length: number, sum: number): number {
+  const end = at + length
+  while (at + 3 < end) {
+    sum += view.getUint32(at)
+    at += 4
+  }
+  if (at + 1 < end) {
+    sum += view.getUint16(at)
+    at += 2
+  }
+  return at < end ? sum + view.getUint8(at) * 256 : sum
+}
+
+function writeUdp(packet: Packet, view: DataView, at: number, addresses: number): void {
   const length = UDP_HLEN + packet.length
-  write16(target, at, packet.srcPort)
-  write16(target, at + 2, packet.dstPort)
-  write16(target, at + 4, length)
-  let checksum = packet.checksum
+  let { checksum } = packet
   if (checksum < 0) {
     const header = addresses + IPPROTO_UDP + 2 * length + packet.srcPort + packet.dstPort
-    checksum = ~foldSum(sumWords(packet.buffer, packet.offset, packet.length, header)) & 0xffff
+    checksum = ~foldSum(sumWritten(view, at + UDP_HLEN, packet.length, header)) & 0xffff
     if (checksum === 0) checksum = 0xffff // 0 means not computed. RFC 768.
   }
-  write16(target, at + 6, checksum)
+  view.setUint32(at, (packet.srcPort << 16) | packet.dstPort)
+  view.setUint32(at + 4, (length << 16) | checksum)
 }
 
-function writeIcmp(packet: Packet, target: Uint8Array, at: number): void {
+function writeIcmp(packet: Packet, view: DataView, at: number): void {
   const first = (packet.icmpType << 8) | packet.icmpCode
   const rest = packet.icmpRest
-  write16(target, at, first)
-  write32(target, at + 4, rest)
-  let checksum = packet.checksum
+  let { checksum } = packet
   if (checksum < 0) {
     const header = first + (rest >>> 16) + (rest & 0xffff)
-    checksum = ~foldSum(sumWords(packet.buffer, packet.offset, packet.length, header))
+    checksum = ~foldSum(sumWritten(view, at + ICMP_HLEN, packet.length, header)) & 0xffff
   }
-  write16(target, at + 2, checksum)
+  view.setUint32(at, (first << 16) | checksum)
+  view.setUint32(at + 4, rest)
 }
 
-function writeTcp(packet: Packet, target: Uint8Array, at: number, addresses: number): void {
+function writeTcp(packet: Packet, target: Uint8Array, view: DataView, at: number, addresses: number): void {
   const options = packet.tcpOptions
   const headerLength = options === undefined ? TCP_HLEN : TCP_HLEN + options.length
-  const { seq, ack } = packet
-  const flags = ((headerLength >>> 2) << 12) | packet.tcpFlags
-  write16(target, at, packet.srcPort)
-  write16(target, at + 2, packet.dstPort)
-  write32(target, at + 4, seq)
-  write32(target, at + 8, ack)
-  write16(target, at + 12, flags)
-  write16(target, at + 14, packet.window)
-  write16(target, at + 18, packet.urgent)
+  view.setUint32(at, (packet.srcPort << 16) | packet.dstPort)
+  view.setUint32(at + 4, packet.seq)
+  view.setUint32(at + 8, packet.ack)
+  view.setUint32(at + 12, ((((headerLength >>> 2) << 12) | packet.tcpFlags) << 16) | packet.window)
+  view.setUint32(at + 16, packet.urgent)
   if (options !== undefined) target.set(options, at + TCP_HLEN)
-  let checksum = packet.checksum
+  let { checksum } = packet
   if (checksum < 0) {
-    let sum = addresses + IPPROTO_TCP + headerLength + packet.length + packet.srcPort + packet.dstPort
-    sum += (seq >>> 16) + (seq & 0xffff) + (ack >>> 16) + (ack & 0xffff) + flags + packet.window + packet.urgent
-    if (options !== undefined) sum = sumWords(options, 0, options.length, sum)
-    checksum = ~foldSum(sumWords(packet.buffer, packet.offset, packet.length, sum))
+    const length = headerLength + packet.length
+    checksum = ~foldSum(sumWritten(view, at, length, addresses + IPPROTO_TCP + length)) & 0xffff
   }
-  write16(target, at + 16, checksum)
+  view.setUint16(at + 16, checksum)
 }
 
 /** From here on a view for `set` costs less than a loop. */
-const LONG = 96
+const LONG = 64
 
 function writePayload(packet: Packet, target: Uint8Array, at: number): number {
   const { buffer, offset, length } = packet
-  if (length < LONG) for (let i = 0; i < length; i++) target[at + i] = buffer[offset + i]!
-  else target.set(length === buffer.length ? buffer : buffer.subarray(offset, offset + length), at)
+  if (length === buffer.length) target.set(buffer, at)
+  else if (length < LONG) for (let i = 0; i < length; i++) target[at + i] = buffer[offset + i]!
+  else target.set(buffer.subarray(offset, offset + length), at)
   return at + length
-}
-
-function write16(target: Uint8Array, at: number, value: number): number {
-  target[at] = value >>> 8
-  target[at + 1] = value
-  return at + 2
-}
-
-function write32(target: Uint8Array, at: number, value: number): void {
-  target[at] = value >>> 24
-  target[at + 1] = value >>> 16
-  target[at + 2] = value >>> 8
-  target[at + 3] = value
 }

@@ -10,6 +10,7 @@ export class GrowingFile {
   #fullLength = 0
   /** The piece that is being filled, and how far it is. Writers put bytes there after `reserve`. */
   piece = new Uint8Array(FIRST)
+  view = new DataView(this.piece.buffer)
   at = 0
 
   get length(): number {
@@ -22,23 +23,18 @@ export class GrowingFile {
     if (this.at > 0) this.#full.push(this.piece.subarray(0, this.at))
     this.#fullLength += this.at
     this.piece = new Uint8Array(Math.max(length, Math.min(LARGEST, this.piece.length * 2)))
+    this.view = new DataView(this.piece.buffer)
     this.at = 0
   }
 
   put16(value: number): void {
-    const { piece, at } = this
-    piece[at] = value
-    piece[at + 1] = value >>> 8
-    this.at = at + 2
+    this.view.setUint16(this.at, value, true)
+    this.at += 2
   }
 
   put32(value: number): void {
-    const { piece, at } = this
-    piece[at] = value
-    piece[at + 1] = value >>> 8
-    piece[at + 2] = value >>> 16
-    piece[at + 3] = value >>> 24
-    this.at = at + 4
+    this.view.setUint32(this.at, value, true)
+    this.at += 4
   }
 
   putBytes(bytes: Uint8Array): void {

@@ -42,13 +42,19 @@ export class PcapWriter {
   /** Appends an Ethernet frame as it is now. @param timeNs virtual time */
   write(timeNs: number, packet: Packet): void {
     const length = frameLength(packet)
-    const s = Math.floor(timeNs / SECOND)
     const file = this.#file
     file.reserve(16 + length)
+    const s = Math.floor(timeNs / SECOND)
+    const fraction = timeNs - s * SECOND
     const kept = Math.min(length, this.#snapLength)
-    this.#header(this.#startS + s, timeNs - s * SECOND, kept, length)
-    writeFrame(packet, file.piece, file.at)
-    file.at += kept
+    const { view, at } = file
+    view.setUint32(at, this.#startS + s, true)
+    view.setUint32(at + 4, this.#nanosecond ? fraction : fraction / 1000, true)
+    view.setUint32(at + 8, kept, true)
+    view.setUint32(at + 12, length, true)
+    writeFrame(packet, file.piece, at + 16)
+    file.at = at + 16 + kept
+    this.frames++
   }
 
   /** Appends bytes of any link type, stamped with wall-clock time. */
