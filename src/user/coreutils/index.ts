@@ -6,6 +6,7 @@
  *     // host$ ls -l /etc | grep hosts | cut -c1-10
  */
 import type { Program, Room } from '#kernel/core'
+import { awk } from './awk.ts'
 import * as columns from './columns.ts'
 import { date } from './date.ts'
 import * as files from './files.ts'
@@ -22,6 +23,7 @@ export { defineTool, Io, type Options, parseInterval, quote, Reader, type Tool }
 const PROGRAMS: Program[] = [
   ...Object.values(columns),
   ...Object.values(streams),
+  awk,
   date,
   egrep,
   fgrep,

@@ -114,7 +114,8 @@ export function createShellSession(host: KernelHost, options: ShellSessionOption
       if (!process) return
       const job = shell?.foregroundJob
       if (job) process.machine.signalGroup(job.pgid, signal)
-      if (signal === 'SIGINT') process.send('SIGINT')
+      // What has no group of its own, such as $(...), is in the shell's.
+      if (!job || signal === 'SIGINT') process.machine.signalGroup(process.pgid, signal)
     },
   }
 }
