@@ -6,9 +6,11 @@
  *     session.execute('ping -c 1 web1 | tail -2', (status) => done(status))
  */
 import type { Room } from '#kernel/core'
+import { COMPLETIONS } from './completion.ts'
 import { bash, sh } from './main.ts'
 
 export { globPaths } from './glob.ts'
+export type { Completer } from './completion.ts'
 export { bash } from './main.ts'
 export { compilePattern, hasGlob, type Pattern } from './pattern.ts'
 export { byteChar, formatFloat, formatPrintf, quoteForShell, unescapeEcho } from './printf.ts'
@@ -25,6 +27,6 @@ export const shell: Room = {
     image.program(bash)
     image.program(sh)
     // Rooms with completions of their own add to it.
-    image.slot('completions', () => new Map())
+    image.slot('completions', () => COMPLETIONS)
   },
 }
