@@ -115,7 +115,7 @@ function changeLink(device: NetDevice, request: SetLink): Refusal | undefined {
   if (request.flags !== undefined || request.change !== undefined) {
     setFlags(device, combineFlags(device, request.flags ?? 0, request.change ?? 0))
   }
-  if (request.master !== undefined) throw new NotModelled('ip link set master: no device that could be one')
+  if (request.master) throw new NotModelled('ip link set master: no device that could be one')
   if (request.carrier !== undefined) {
     if (device.kind === 'loopback') return refuse('EOPNOTSUPP')
     device.carrierChanged(request.carrier)
