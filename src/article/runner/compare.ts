@@ -3,7 +3,7 @@ import type { Article, ConsoleCommand } from '#article/format'
 import type { CapturedFrame, InterfaceCapture } from './backend.ts'
 import { canonicalFrame, Names } from './canonical.ts'
 import { formatDissection } from './describe.ts'
-import { differsAsSaid, linesEqual } from './lines.ts'
+import { differsAsSaid, linesEqual, patternOf } from './lines.ts'
 import { lineMatches, outputLines } from './match.ts'
 import type { ArticleRun, CommandRun } from './run.ts'
 
@@ -95,8 +95,10 @@ function compareCommand(left: CommandRun, right: CommandRun, namesLeft: Names, n
   let a = outputLines(left.output)
   let b = outputLines(right.output)
   if (block.unordered) {
-    a = [...a].sort()
-    b = [...b].sort()
+    // By what doesn't vary: two clocks never agree to the microsecond.
+    const byPattern = (x: string, y: string) => (patternOf(x) < patternOf(y) ? -1 : patternOf(x) > patternOf(y) ? 1 : 0)
+    a = [...a].sort(byPattern)
+    b = [...b].sort(byPattern)
   }
   const differences: LineDifference[] = []
   if (left.status !== right.status) {
