@@ -155,7 +155,8 @@ function ipForward(state: InetState, packet: Packet, device: NetDevice, route: R
     drop(state, packet, 'NOT_SPECIFIED')
     return
   }
-  if ((packet.fragment & IP_DF) !== 0 && ipLength(packet) > route.forwardMtu) {
+  let length = ipLength(packet)
+  if ((packet.fragment & IP_DF) !== 0 && length > route.forwardMtu) {
     state.count().fragFails++
     icmpError(packet, device, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, route.forwardMtu)
     drop(state, packet, 'PKT_TOO_BIG')
@@ -172,11 +173,12 @@ function ipForward(state: InetState, packet: Packet, device: NetDevice, route: R
   ) {
     return
   }
+  if (hooks.forward.length !== 0) length = ipLength(packet) // A hook may have changed it.
   const counters = state.counters!
   counters.forwDatagrams++
-  counters.outOctets += ipLength(packet)
+  counters.outOctets += length
   if (options) forwardOptions(packet, options, route, device)
-  ipOutput(state, packet, route, device, OUT_FORWARDED)
+  ipOutput(state, packet, route, device, OUT_FORWARDED, length)
 }
 
 /** For this host. ip_local_deliver(). */

@@ -74,7 +74,7 @@ export function dstOutput(state: InetState, packet: Packet, route: Route, flags:
   if (group !== 0 && !route.input && (route.flags & RTCF_LOCAL) !== 0 && route.device.kind !== 'loopback') {
     return groupOutput(state, packet, route, flags)
   }
-  return ipOutput(state, packet, route, undefined, flags)
+  return ipOutput(state, packet, route, undefined, flags, ipLength(packet))
 }
 
 /** ip_output(). */
@@ -84,10 +84,11 @@ export function ipOutput(
   route: Route,
   inDevice: NetDevice | undefined,
   flags: number,
+  length: number,
 ): Errno | undefined {
   const counters = state.counters ?? state.count()
   counters.outRequests++
-  counters.outOctets += ipLength(packet)
+  counters.outOctets += length
   const { trace, hooks } = state
   if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'output', packet, route })
   if (
@@ -96,7 +97,7 @@ export function ipOutput(
   ) {
     return 'EPERM'
   }
-  return finishOutput(state, packet, route, flags)
+  return finishOutput(state, packet, route, flags, hooks.postRouting.length === 0 ? length : ipLength(packet))
 }
 
 /** ip_mc_output(): a copy comes back by the same device, as if it had been received. */
@@ -120,12 +121,17 @@ function groupOutput(state: InetState, packet: Packet, route: Route, flags: numb
     }
   }
   if (route.flags & RTCF_MULTICAST && packet.ttl === 0) return undefined // Not beyond the host.
-  return goesOn(packet) ? finishOutput(state, packet, route, flags) : 'EPERM'
+  return goesOn(packet) ? finishOutput(state, packet, route, flags, ipLength(packet)) : 'EPERM'
 }
 
 /** ip_finish_output(): in one piece or in several. */
-function finishOutput(state: InetState, packet: Packet, route: Route, flags: number): Errno | undefined {
-  const length = ipLength(packet)
+function finishOutput(
+  state: InetState,
+  packet: Packet,
+  route: Route,
+  flags: number,
+  length: number,
+): Errno | undefined {
   const mtu = outputMtu(route, flags)
   if (length <= mtu) return sendToNeighbour(state, packet, route)
   if ((packet.fragment & IP_DF) !== 0 && !(flags & OUT_IGNORE_DF)) {
