@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SECOND, Simulator } from '#base/sim'
 import { formatIpv4, parseIpv4 } from '#wire/inet'
-import { type HookName, NF_ACCEPT, NF_DROP, packetHooks } from './hooks.ts'
+import { type HookName, NF_ACCEPT, NF_DROP, NF_STOLEN, packetHooks } from './hooks.ts'
 import { ipTrace } from './ip-state.ts'
 import { chain, echoRequest, inet, inetSocket } from './ip-testing.ts'
 
@@ -69,6 +69,18 @@ test.each([
 
 test('a drop on the way out is the sender’s error', () => {
   expect(ping((host, hook) => host === 'a' && hook === 'LOCAL_OUT').sent).toEqual({ ok: false, errno: 'EPERM' })
+})
+
+test('what a hook takes away is nobody’s error', () => {
+  const sim = new Simulator(1)
+  const { hosts, cables } = chain(sim, 1)
+  for (const hook of ['LOCAL_OUT', 'POST_ROUTING'] as const) {
+    packetHooks(hosts[0]!.image).add(hook, { name: 'taker', priority: 0, run: () => NF_STOLEN })
+  }
+  const raw = inetSocket(hosts[0]!, 'SOCK_RAW', 1).socket!
+  expect(raw.sendTo(echoRequest(1, 1), inet('10.0.2.2'), {})).toEqual({ ok: true, value: 64 })
+  sim.run(SECOND)
+  expect(cables[0]!.seen).toEqual([])
 })
 
 test('a hook that changes the destination before routing changes the way', () => {

@@ -70,7 +70,7 @@ export function packetHooks(image: KernelImage): PacketHooks {
   return image.slot('kernel/net packet hooks', () => new PacketHooks())
 }
 
-/** Runs a chain. Whether the packet goes on; if not, it was dropped or taken. */
+/** Runs a chain: NF_ACCEPT if the packet goes on, else it was dropped or taken. nf_hook_slow(). */
 export function runHooks(
   host: Host,
   chain: PacketHook[],
@@ -79,7 +79,7 @@ export function runHooks(
   inDevice: NetDevice | undefined,
   out: NetDevice | undefined,
   tell: ((event: IpEvent) => void) | undefined,
-): boolean {
+): number {
   const context: HookContext = { host, hook, packet, in: inDevice, out }
   for (const one of chain) {
     const verdict = one.run(context)
@@ -88,7 +88,7 @@ export function runHooks(
       tell({ kind: 'hook', hook: `${hook} ${one.name}`, packet, verdict: verdict === NF_DROP ? 'DROP' : 'STOLEN' })
       if (verdict === NF_DROP) tell({ kind: 'drop', packet, reason: 'NETFILTER_DROP' })
     }
-    return false
+    return verdict
   }
-  return true
+  return NF_ACCEPT
 }

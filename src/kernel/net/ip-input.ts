@@ -6,7 +6,7 @@ import type { Errno, Host } from '#kernel/core'
 import { formatIpv4, IP_DF, IP_MF, IP_OFFSET, ipLength, type Packet, RAW_ETHERNET_PAYLOAD } from '#wire/inet'
 import { type NetDevice, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from './device.ts'
 import { defragment } from './fragments.ts'
-import { runHooks } from './hooks.ts'
+import { NF_ACCEPT, runHooks } from './hooks.ts'
 import { icmpError } from './icmp.ts'
 import { rateLimitedError, sendRedirect } from './icmp-limit.ts'
 import { headerFault } from './ip-header.ts'
@@ -60,7 +60,7 @@ export function ipReceive(packet: Packet, device: NetDevice): void {
   if (!looped) packet.route = undefined
   if (
     hooks.preRouting.length !== 0 &&
-    !runHooks(host, hooks.preRouting, 'PRE_ROUTING', packet, device, undefined, state.tell)
+    runHooks(host, hooks.preRouting, 'PRE_ROUTING', packet, device, undefined, state.tell) !== NF_ACCEPT
   ) {
     return
   }
@@ -169,7 +169,7 @@ function ipForward(state: InetState, packet: Packet, device: NetDevice, route: R
   if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'forward', packet, route })
   if (
     hooks.forward.length !== 0 &&
-    !runHooks(state.host, hooks.forward, 'FORWARD', packet, device, route.device, state.tell)
+    runHooks(state.host, hooks.forward, 'FORWARD', packet, device, route.device, state.tell) !== NF_ACCEPT
   ) {
     return
   }
@@ -191,7 +191,7 @@ export function ipLocalDeliver(state: InetState, packet: Packet, device: NetDevi
   const { trace, hooks } = state
   if (
     hooks.localIn.length !== 0 &&
-    !runHooks(state.host, hooks.localIn, 'LOCAL_IN', whole, device, undefined, state.tell)
+    runHooks(state.host, hooks.localIn, 'LOCAL_IN', whole, device, undefined, state.tell) !== NF_ACCEPT
   ) {
     return
   }

@@ -5,7 +5,7 @@
 import type { Errno } from '#kernel/core'
 import { ETH_P_IP, emitIp, IP_DF, IP_MF, IP_OFFSET, ipLength, Packet, RAW_IP_PAYLOAD } from '#wire/inet'
 import type { NetDevice } from './device.ts'
-import { runHooks } from './hooks.ts'
+import { NF_ACCEPT, NF_DROP, runHooks } from './hooks.ts'
 import { icmpError } from './icmp.ts'
 import { PACKET_LOOPBACK } from './ip-input.ts'
 import { fragmentOptions } from './ip-options.ts'
@@ -62,7 +62,9 @@ export function ipLocalOut(state: InetState, packet: Packet, route: Route, flags
   packet.route = route
   const hooks = state.hooks
   if (hooks.localOut.length !== 0) {
-    if (!runHooks(state.host, hooks.localOut, 'LOCAL_OUT', packet, undefined, route.device, state.tell)) return 'EPERM'
+    const out = route.device
+    const verdict = runHooks(state.host, hooks.localOut, 'LOCAL_OUT', packet, undefined, out, state.tell)
+    if (verdict !== NF_ACCEPT) return verdict === NF_DROP ? 'EPERM' : undefined
     route = packet.route as Route // A hook may have given it another.
   }
   return dstOutput(state, packet, route, flags)
@@ -91,13 +93,13 @@ export function ipOutput(
   counters.outOctets += length
   const { trace, hooks } = state
   if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'output', packet, route })
-  if (
-    hooks.postRouting.length !== 0 &&
-    !runHooks(state.host, hooks.postRouting, 'POST_ROUTING', packet, inDevice, route.device, state.tell)
-  ) {
-    return 'EPERM'
+  if (hooks.postRouting.length !== 0) {
+    const out = route.device
+    const verdict = runHooks(state.host, hooks.postRouting, 'POST_ROUTING', packet, inDevice, out, state.tell)
+    if (verdict !== NF_ACCEPT) return verdict === NF_DROP ? 'EPERM' : undefined
+    length = ipLength(packet)
   }
-  return finishOutput(state, packet, route, flags, hooks.postRouting.length === 0 ? length : ipLength(packet))
+  return finishOutput(state, packet, route, flags, length)
 }
 
 /** ip_mc_output(): a copy comes back by the same device, as if it had been received. */
@@ -108,7 +110,8 @@ function groupOutput(state: InetState, packet: Packet, route: Route, flags: numb
   const device = route.device
   const postRouting = state.hooks.postRouting
   const goesOn = (one: Packet) =>
-    postRouting.length === 0 || runHooks(state.host, postRouting, 'POST_ROUTING', one, undefined, device, state.tell)
+    postRouting.length === 0 ||
+    runHooks(state.host, postRouting, 'POST_ROUTING', one, undefined, device, state.tell) === NF_ACCEPT
   if (route.flags & RTCF_BROADCAST || !(flags & OUT_NO_LOOP)) {
     const copy = packet.clone()
     if (goesOn(copy)) {
