@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { decodeUtf8, encodeUtf8 } from '#base/bytes'
-import { type Body, type Room, readAll, type Sys } from '#kernel/core'
+import { drive, SECOND, Simulator } from '#base/sim'
+import { type Body, createCapture, createHost, createImage, type Room, readAll, type Sys } from '#kernel/core'
 import { net } from '#kernel/net'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
-import { testHost } from '../shell/testing.ts'
+import { createShellSession, shell } from '#user/shell'
 import { tcpdump } from './index.ts'
 
 /** Just enough of other rooms, which stand below this one. */
@@ -33,10 +34,31 @@ const helpers: Room = {
   },
 }
 
+/** A host with a shell, and what a command prints on it. */
 async function host() {
-  const made = testHost(net, iproute2, iputils, tcpdump, helpers)
-  await made.run('ip link set lo up; echo 127.0.0.1 localhost > /etc/hosts')
-  return made
+  const image = createImage({ release: '6.1.0-56-amd64', profile: 'linux-6.1' })
+  for (const room of [net, shell, iproute2, iputils, tcpdump, helpers]) image.install(room)
+  const sim = new Simulator(1)
+  const made = createHost({ sim, image, name: 'client', number: 1, startS: 1_767_225_600 })
+  let output = ''
+  const out = createCapture({
+    onOutput: (bytes) => {
+      output += decodeUtf8(bytes)
+    },
+  })
+  const session = createShellSession(made, { files: [made.openPath('/dev/null', 2)!, out, out] })
+  const run = async (text: string) => {
+    output = ''
+    let status: number | undefined
+    session.execute(text, (value) => {
+      status = value
+    })
+    for (let i = 0; i < 100 && status === undefined; i++) await drive(sim, sim.nowNs + SECOND)
+    if (status === undefined) throw new Error(`${text}: did not end`)
+    return { output, status }
+  }
+  await run('ip link set lo up; echo 127.0.0.1 localhost > /etc/hosts')
+  return { run }
 }
 
 const BANNER = `tcpdump: verbose output suppressed, use -v[v]... for full protocol decode
