@@ -167,8 +167,8 @@ my %commands = (
         write_file($path, $content);
     },
     shell => sub {
-        my ($state, $terminal, $setup) = @_;
-        $state->{shell} = start_shell($state->{keep}[0], $terminal, $setup);
+        my ($state, $terminal) = @_;
+        $state->{shell} = start_shell($state->{keep}[0], $terminal);
     },
     interrupt => sub { # As Ctrl-C does; what was started with `&` ignores it.
         my ($state) = @_;
@@ -231,7 +231,7 @@ sub serve {
 
 # Bash as somebody's who typed at a terminal: messages without line numbers, lines at once, but no editing, no history.
 sub start_shell {
-    my ($input, $number, $setup) = @_;
+    my ($input, $number) = @_;
     my $pid = fork // die "fork: $!\n";
     return $pid if $pid;
     $SIG{$_} = 'DEFAULT' for 'INT', 'TERM', 'HUP', 'CHLD';
@@ -248,11 +248,11 @@ sub start_shell {
         PATH => '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         HOME => '/root', USER => 'root', LOGNAME => 'root', SHELL => '/bin/bash', PWD => '/root',
         LANG => 'C.UTF-8', LC_ALL => 'C.UTF-8', TERM => 'dumb', TZ => 'UTC',
+        PS1 => '', PS2 => '', # From the first prompt on; no longer exported then.
     );
     chdir '/root';
     umask 022;
-    exec { '/bin/bash' } 'bash', '--noediting', '--rcfile', "/proc/1/fd/$setup", '-i'
-        or POSIX::_exit(127);
+    exec { '/bin/bash' } 'bash', '--norc', '--noediting', '-i' or POSIX::_exit(127);
 }
 
 1;

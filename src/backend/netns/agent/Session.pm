@@ -16,6 +16,7 @@ use constant {
     PAUSE_NS   => 300_000_000,   # Between a command's end and the next one's start.
     LAST_NS    => 1_000_000_000, # From the last command's end to the end of the captures.
     NUDGE_NS   => 1_000_000_000, # What a command that is being stopped gets to end on SIGINT, then on SIGKILL.
+    OUTPUT_MAX => 16 << 20,      # What a command may print.
     TIOCSPTLCK => 0x40045431,
     TIOCGPTN   => 0x80045430,
     TIOCSWINSZ => 0x5414,
@@ -126,12 +127,11 @@ sub start_shell {
     ioctl $terminal, TIOCSWINSZ, my $size = pack 'S4', 24, 80, 0, 0 or die "terminal: $!\n";
     fcntl $terminal, F_SETFL, O_RDWR | O_NONBLOCK;
     $host->{terminal} = $terminal;
-    set_script($host, 'PS1= PS2='); # Before there is a prompt to print.
-    $self->ask($host, 'shell', unpack('i', $number), $host->{script_fd});
+    $self->ask($host, 'shell', unpack 'i', $number);
     # Its prompt says that it waits for a command, and how the last one ended; through a descriptor of the host's first
     # process, so that commands inherit nothing of it. No job control: then bash tells nothing about jobs.
-    my $setup = join ';', 'set +m +H +o history', 'unset HISTFILE MAILCHECK',
-      "PROMPT_COMMAND='printf \"%s\\n\" \$? >/proc/1/fd/$host->{prompter_fd}'";
+    my $setup = join ';', 'set +m +H +o history', 'unset HISTFILE MAILCHECK', 'export -n PS1 PS2',
+      "PROMPT_COMMAND='printf \"%s\\n\" \$? >/proc/1/fd/$host->{prompter_fd}; PS1='";
     $host->{status} = undef;
     syswrite $host->{feed}, "$setup\n";
     $self->wait_for(undef, now_ns() + 30e9, sub { $host->{status} }) or die "$host->{plan}{name}: no shell\n";
@@ -183,6 +183,8 @@ sub wait_for {
 sub read_terminal {
     my ($self, $host, $current) = @_;
     while (sysread $host->{terminal}, my $text, 65_536) {
+        next if length $host->{printed} > OUTPUT_MAX;
+        $text .= "\n[more than 16 MiB: the rest was dropped]\n" if length($host->{printed}) + length $text > OUTPUT_MAX;
         $host->{printed} .= $text;
         $self->{on_output}->(as_typed($text)) if $current && $current == $host;
     }
@@ -237,11 +239,12 @@ sub command {
 }
 
 # Bash names the file that a command with a mistake in its grammar stands in, and shows its line; to one who typed the
-# command at a prompt it says neither. The file is ours, so the difference is ours to take away.
+# command at a prompt it says neither. The file is ours, so the difference is ours to take away; `set -x` shows the rest.
 sub as_typed {
     my ($text) = @_;
     my $where = qr{^bash: /proc/1/fd/\d+: line \d+: }m;
     $text =~ s/$where`[^\n]*'\n//g;
+    $text =~ s{^\++ (?:\. /proc/1/fd/\d+|printf '%s\\n' \d+|PS1=)\n}{}mg; # Under `set -x`.
     return $text =~ s/$where/bash: /gr;
 }
 

@@ -22,6 +22,7 @@ use constant {
     IFF_RUNNING    => 0x40,
     AGEING_NS      => 300e9,  # Linux 6.1 net/bridge/br_device.c: br_dev_setup()
     QUEUE_FRAMES   => 1000,   # What waits for a slow or long cable, as netem's default limit.
+    CAPTURE_MAX    => 128 << 20, # Bytes; in the emulated machine they lie in its memory.
     LINK_WAIT_NS   => 3e9,    # A kernel takes up to a second to look at a link again.
 };
 
@@ -31,7 +32,7 @@ sub run {
     sys('sched_setscheduler', 0, 1, pack 'i', 50); # SCHED_FIFO: a frame is stamped when it comes, not when there is time.
     my $self = bless {
         control => $control, seed => $seed, networks => {}, ports => {}, order => [],
-        capture => 0, base => 0, records => [], waiting => undef,
+        capture => 0, base => 0, records => [], recorded => 0, waiting => undef,
     }, __PACKAGE__;
     $self->loop;
 }
@@ -78,6 +79,7 @@ my %commands = (
     },
     records => sub {
         my ($self) = @_;
+        die "the captures have more than 128 MiB\n" if $self->{recorded} > CAPTURE_MAX;
         return ('bytes', join '', splice @{ $self->{records} });
     },
 );
@@ -300,7 +302,8 @@ sub record {
     my ($self, $port, $frame, $now) = @_;
     return unless $self->{capture};
     my $at = $now - $self->{base};
-    return if $at < 0;
+    $self->{recorded} += 16 + length $frame;
+    return if $at < 0 || $self->{recorded} > CAPTURE_MAX;
     push @{ $self->{records} }, pack 'V V V V/a', $port->{id}, int($at / 1_000_000_000), $at % 1_000_000_000, $frame;
 }
 
