@@ -1,6 +1,6 @@
 /** One host: its power, its clock, its disk, and the kernel that runs on it once there is something to run. */
 import { decodeUtf8, encodeUtf8 } from '#base/bytes'
-import { assert } from '#base/check'
+import { assert, type NotModelled } from '#base/check'
 import type { Simulator } from '#base/sim'
 import type { Errno, SysResult } from './errno.ts'
 import type { OpenFile } from './file.ts'
@@ -45,6 +45,8 @@ export class KernelHost implements Host {
   startS: number
   states: unknown[] = []
   hostname: string
+  /** Told when a program met what isn't modelled and was ended for it; absent: the run stops there. */
+  onNotModelled: ((why: NotModelled) => void) | undefined
   /** Added to `startS` plus virtual time: what clock_settime moved. */
   #clockNs = 0
   #machine: Machine | undefined

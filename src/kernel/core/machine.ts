@@ -4,6 +4,7 @@
  *
  * CPU time is a debt: a process does its work in no time, and what follows on this CPU waits until the debt has passed.
  */
+import { encodeUtf8 } from '#base/bytes'
 import { AssertionFailed, assert, BudgetExceeded, NotModelled } from '#base/check'
 import type { Target } from '#base/sim'
 import type { OpenFile } from './file.ts'
@@ -24,6 +25,9 @@ export const PID_MAX = 4_194_304
 
 /** As /proc/sys/kernel/threads-max: beyond it fork(2) answers EAGAIN, and here the run ends. */
 const PROCESSES_MAX = 7797
+
+/** How a program ends that met what isn't modelled: EX_SOFTWARE of sysexits(3). */
+const NOT_MODELLED_STATUS = 70
 
 /** What a process that is started from outside gets. */
 export interface SpawnOptions {
@@ -133,7 +137,12 @@ export class Machine implements Target {
       }
     } catch (thrown) {
       if (thrown instanceof ProcessEnd) this.#finish(process, thrown.status)
-      else {
+      else if (thrown instanceof NotModelled && this.host.onNotModelled) {
+        // Said where the program says its own errors, and to whoever runs the lab; the host lives on.
+        process.file(2)?.write(encodeUtf8(`${process.name}: not modelled: ${thrown.message}\n`))
+        this.#exit(process, { exit: NOT_MODELLED_STATUS })
+        this.host.onNotModelled(named(thrown, process) as NotModelled)
+      } else {
         this.#exit(process, { signal: 'SIGABRT' })
         throw named(thrown, process)
       }

@@ -66,6 +66,8 @@ export class World {
   readonly frames = new Trace<WorldFrame>()
   readonly links = new Trace<LinkChange>()
   readonly power = new Trace<PowerChange>()
+  /** What programs met that isn't modelled: they were ended for it, and whoever runs an article stops there. */
+  readonly notModelled: NotModelled[] = []
   #frames = 0
 
   constructor(plan: LabPlan, options: WorldOptions) {
@@ -90,6 +92,7 @@ export class World {
         number: host.number,
         startS: options.startS,
       })
+      kernel.onNotModelled = (why) => this.notModelled.push(why)
       const made = new WorldHost(host, kernel)
       for (const iface of host.interfaces) {
         made.ports.set(iface.name, this.#network(iface).addPort(host.name, iface.name, CABLE_NS))
