@@ -20,7 +20,7 @@ export function printIgmp(printer: Printer, at: number, length: number): void {
   else if (type === 34) printReport(printer, at, length)
   else if (PLAIN[type] !== undefined) {
     printer.put(`igmp ${PLAIN[type]} ${printer.address(at + 4)}`)
-    if (length !== 8 && type !== 22) printer.put(` [len ${length}]`)
+    if (length !== 8 && type === 18) printer.put(` [len ${length}]`)
   } else printer.put(`igmp-${type}`)
   if (
     options.verbose > 0 &&
@@ -59,7 +59,7 @@ function printQuery3(printer: Printer, at: number, length: number): void {
     const text =
       tenths < 600
         ? `${(tenths * 0.1).toFixed(1)}s`
-        : `${Math.floor(tenths / 600)}m${rest !== 0 ? `${(rest * 0.1).toFixed(1)}s` : ''}`
+        : `${Math.floor(tenths / 600)}m${rest !== 0 ? `${Math.floor(rest / 10)}s` : ''}`
     printer.put(` [max resp time ${text}]`)
   }
   if (printer.u32(at + 4) === 0) return

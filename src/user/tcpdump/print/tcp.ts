@@ -41,7 +41,8 @@ export function printTcp(printer: Printer, at: number, length: number, place: Ip
   printer.put(`Flags [${[...'FSRP.UEW'].filter((_, i) => flags & (1 << i)).join('') || 'none'}]`)
   const numbers = relative(printer, at, place, flags)
   if (tooLong !== '') {
-    printer.put(tooLong)
+    // The same with a dash, for once.
+    printer.put(tooLong.replace(',', ' -'))
     return
   }
   if (options.verbose > 0 && !options.noChecksums && !place.fragment && printer.has(at, length)) {
