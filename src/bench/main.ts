@@ -36,3 +36,5 @@ try {
   console.error(`bench: ${(error as Error).message}`)
   process.exitCode = 1
 }
+
+export {}
