@@ -7,7 +7,10 @@ export default defineConfig({
   root: here('.'),
   resolve: {
     alias: [
-      { find: /^#((?:base|wire|kernel|user|lab|article|backend|reading)\/[a-z0-9-]+)$/u, replacement: here('../src/$1/index.ts') },
+      {
+        find: /^#((?:base|wire|kernel|user|lab|article|backend|reading)\/[a-z0-9-]+)$/u,
+        replacement: here('../src/$1/index.ts'),
+      },
       { find: '$lib', replacement: here('./src/lib') },
     ],
   },
