@@ -9,9 +9,13 @@ import type { Program, Room } from '#kernel/core'
 import { awk } from './awk.ts'
 import * as columns from './columns.ts'
 import { date } from './date.ts'
+import { diff } from './diff.ts'
+import { cmp, hexdump, od, xxd } from './dump.ts'
 import * as files from './files.ts'
+import { find } from './find.ts'
 import { egrep, fgrep, grep } from './grep.ts'
 import { dir, ls } from './ls.ts'
+import { jq, md5sum, sha1sum, sha256sum } from './library.ts'
 import * as running from './running.ts'
 import { sed } from './sed.ts'
 import * as small from './small.ts'
@@ -24,6 +28,16 @@ const PROGRAMS: Program[] = [
   ...Object.values(columns),
   ...Object.values(streams),
   awk,
+  cmp,
+  diff,
+  find,
+  hexdump,
+  jq,
+  md5sum,
+  od,
+  sha1sum,
+  sha256sum,
+  xxd,
   date,
   egrep,
   fgrep,
