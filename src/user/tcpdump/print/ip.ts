@@ -248,7 +248,7 @@ function printStamps(printer: Printer, at: number, length: number): void {
   const pointer = printer.u8(at + 2) - 1
   let i = 0
   if (pointer < 4 || (pointer - 4) % step !== 0 || pointer > length + 1) printer.put(`[bad ptr ${pointer + 1}]`)
-  const kind = ['TSONLY', 'TS+ADDR', 'PRESPEC'][flag]
+  const kind = ['TSONLY', 'TS+ADDR', undefined, 'PRESPEC'][flag]
   if (kind === undefined) printer.put(`[bad ts type ${flag}]`)
   else {
     printer.put(kind)

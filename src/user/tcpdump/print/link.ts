@@ -150,6 +150,7 @@ export function printCooked(printer: Printer, length: number): number {
   if (options.link) header(0)
   let at = SLL2_HLEN
   let inner = type
+  if (inner <= 1500) throw new NotModelled(`tcpdump: cooked frames of type ${inner}`)
   while (inner === 0x8100) {
     if (printer.end < at + 4) {
       printer.protocol = 'vlan'

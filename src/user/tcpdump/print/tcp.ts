@@ -29,10 +29,10 @@ export function printTcp(printer: Printer, at: number, length: number, place: Ip
   }
   const headerLength = (printer.u8(at + 12) >>> 4) * 4
   if (headerLength < 20) {
-    printer.put(` tcp ${(length - headerLength) >>> 0} [bad hdr length ${headerLength}, too short, < 20]`)
+    printer.put(` tcp ${(length - headerLength) >>> 0} [bad hdr length ${headerLength} - too short, < 20]`)
     return
   }
-  const tooLong = headerLength > length ? ` [bad hdr length ${headerLength}, too long, > ${length}]` : ''
+  const tooLong = headerLength > length ? ` [bad hdr length ${headerLength} - too long, > ${length}]` : ''
   if (options.quiet) {
     printer.put(`tcp ${(length - headerLength) >>> 0}${tooLong}`)
     return
@@ -41,8 +41,7 @@ export function printTcp(printer: Printer, at: number, length: number, place: Ip
   printer.put(`Flags [${[...'FSRP.UEW'].filter((_, i) => flags & (1 << i)).join('') || 'none'}]`)
   const numbers = relative(printer, at, place, flags)
   if (tooLong !== '') {
-    // The same with a dash, for once.
-    printer.put(tooLong.replace(',', ' -'))
+    printer.put(tooLong)
     return
   }
   if (options.verbose > 0 && !options.noChecksums && !place.fragment && printer.has(at, length)) {
