@@ -51,6 +51,7 @@ describe.skipIf(unavailable)('an article', () => {
     expect(await packets.count()).toBe(4)
     expect(await packets.first().textContent()).toContain('who has 10.0.0.2? tell 10.0.0.1')
     await packets.first().click()
+    await page.mouse.move(0, 0) // It would point at a field of its own.
     await page.locator('.field', { hasText: 'Target IP address' }).focus()
     expect(await page.locator('.octet.lit').allTextContents()).toEqual(['0a', '00', '00', '02'])
     await page.locator('.octet').nth(0).hover()

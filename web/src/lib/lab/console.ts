@@ -1,6 +1,6 @@
 /** A host's terminal in the lab: a prompt to type at, what commands print, and who may type when. */
 
-import { completeWord, completeWord } from '#backend/sim'
+import { completeWord } from '#backend/sim'
 import { LineEditor } from './line-editor.ts'
 import type { LabPort } from './port.ts'
 
