@@ -6,22 +6,24 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { type Article, parseArticle } from '#article/format'
 import type { Backend } from '#article/runner'
+import { budgetsOf } from './budgets.ts'
 import { UsageError } from './command.ts'
 import { paint, printError } from './terminal.ts'
 
-/** A file that is no runnable article: its mistakes have been printed. */
+/** A file that is no runnable article: why has been printed. */
 export class UnreadableArticle extends Error {
   override readonly name = 'UnreadableArticle'
 }
 
-/** Reads one article; its mistakes are printed, all of them, and UnreadableArticle is thrown. */
+/** Reads one article; what is wrong with it is printed, all of it, and UnreadableArticle is thrown. */
 export async function readArticle(file: string): Promise<Article> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message
-    throw new UsageError(`kaidoku: ${file}: ${reason}`)
+    printError(`kaidoku: ${file}: ${reason}`)
+    throw new UnreadableArticle(file)
   }
   const { article, mistakes } = parseArticle(text, file, {
     readFile: (path) => {
@@ -66,9 +68,10 @@ export type BackendName = (typeof BACKENDS)[number]
 /**
  * The backend of that name. `netns` and `qemu` run an article's commands for real, as root: they say so, and ask first
  * unless told --yes. Under qemu they reach nothing but the emulated machine, so without a terminal it goes on.
+ * @param budget seconds of real time that one simulated run may take
  */
-export async function openBackend(name: BackendName, yes: boolean): Promise<Backend> {
-  if (name === 'sim') return (await import('#backend/sim')).createSimBackend()
+export async function openBackend(name: BackendName, yes: boolean, budget?: number): Promise<Backend> {
+  if (name === 'sim') return (await import('#backend/sim')).createSimBackend({ budgets: () => budgetsOf(budget) })
   const backend =
     name === 'netns'
       ? (await import('#backend/netns')).createNetnsBackend()

@@ -1,23 +1,37 @@
 /** JUnit's XML, as continuous integration reads it: an article is a suite, a command a test case. */
-import { type ArticleRun, type CommandRun, commandPassed } from '#article/runner'
+import { type ArticleRun, type CommandRun, commandPassed, type RunStopped } from '#article/runner'
 
 export interface CheckedArticle {
   file: string
   /** One for each seed; undefined if the article couldn't be read. */
   runs: ArticleRun[] | undefined
+  /** Runs that ended before the article did. */
+  stopped: RunStopped[]
 }
 
 export function formatJunit(articles: CheckedArticle[]): string {
-  const suites = articles.flatMap(({ file, runs }) => (runs ? runs.map(suiteOf) : [unreadable(file)]))
+  const suites = articles.flatMap(({ file, runs, stopped }) =>
+    runs
+      ? [...runs.map((run) => suiteOf(run)), ...stopped.map((error) => suiteOf(error.run, error))]
+      : [unreadable(file)],
+  )
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="kaidoku">\n${suites.join('')}</testsuites>\n`
 }
 
-function suiteOf(run: ArticleRun): string {
+function suiteOf(run: ArticleRun, stopped?: RunStopped): string {
   const failures = run.commands.filter((command) => !commandPassed(command)).length
   const time = run.commands.reduce((sum, command) => sum + command.took, 0)
   const name = escaped(`${run.article.file} (${run.backend}, seed ${run.seed})`)
   const cases = run.commands.map((command) => caseOf(run, command)).join('')
-  return `  <testsuite name="${name}" tests="${run.commands.length}" failures="${failures}" errors="0" skipped="0" time="${time.toFixed(3)}">\n${cases}  </testsuite>\n`
+  const tests = run.commands.length + (stopped ? 1 : 0)
+  const counts = `tests="${tests}" failures="${failures}" errors="${stopped ? 1 : 0}" skipped="0"`
+  return `  <testsuite name="${name}" ${counts} time="${time.toFixed(3)}">\n${cases}${stopped ? stoppedCase(stopped) : ''}  </testsuite>\n`
+}
+
+function stoppedCase({ run, source, cause }: RunStopped): string {
+  const name = escaped(source ? `${source.host}${source.prompt} ${source.command}` : 'begins')
+  const line = source ? ` line="${source.at.line}"` : ''
+  return `    <testcase classname="${escaped(run.article.file)}" name="${name}" file="${escaped(run.article.file)}"${line}>\n      <error type="${cause.name}" message="${escaped(cause.message)}"/>\n    </testcase>\n`
 }
 
 function caseOf(run: ArticleRun, command: CommandRun): string {
@@ -32,7 +46,7 @@ function caseOf(run: ArticleRun, command: CommandRun): string {
 
 function unreadable(file: string): string {
   const name = escaped(file)
-  return `  <testsuite name="${name}" tests="1" failures="0" errors="1" skipped="0">\n    <testcase classname="${name}" name="reads">\n      <error message="the article has mistakes"/>\n    </testcase>\n  </testsuite>\n`
+  return `  <testsuite name="${name}" tests="1" failures="0" errors="1" skipped="0">\n    <testcase classname="${name}" name="reads">\n      <error message="it can't be read, or has mistakes"/>\n    </testcase>\n  </testsuite>\n`
 }
 
 function escaped(text: string): string {

@@ -53,6 +53,8 @@ async function main(words: string[]): Promise<number> {
   return (await command[1]()).run(rest)
 }
 
+const EXPECTED = new Set(['NotModelled', 'BudgetExceeded', 'LabRefused'])
+
 // A reader that goes away (`kaidoku run ... | head`) ends the run without a complaint.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
@@ -65,8 +67,12 @@ try {
     if (!error.message.includes(':')) printError('Try kaidoku --help.')
     process.exitCode = 2
   } else {
-    const { name, message, stack } = error as Error
-    printError(name === 'NotModelled' || name === 'BudgetExceeded' ? `kaidoku: ${message}` : (stack ?? message))
-    process.exitCode = 3
+    // What is nobody's bug is told in a line: where the run stopped, and why.
+    const { message, cause } = error as Error
+    const known = EXPECTED.has((error as Error).name) || EXPECTED.has((cause as Error | undefined)?.name ?? '')
+    const { stack } = (cause instanceof Error ? cause : error) as Error
+    printError(`kaidoku: ${message}`)
+    if (!known) printError(stack ?? '')
+    process.exitCode = known ? 1 : 3
   }
 }

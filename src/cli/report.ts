@@ -1,6 +1,6 @@
 /** A run as people read it. */
-import { type ArticleRun, type CommandRun, commandPassed, passed } from '#article/runner'
-import { paint, print } from './terminal.ts'
+import { type ArticleRun, type CommandRun, commandPassed, passed, type RunStopped } from '#article/runner'
+import { paint, print, printError } from './terminal.ts'
 
 /** One command: a mark, its prompt, and what differed. */
 export function reportCommand(run: CommandRun, verbose: boolean): void {
@@ -36,4 +36,13 @@ export function reportArticle(run: ArticleRun): void {
   print(
     `${passed(run) ? paint('green', 'pass') : paint('red', 'FAIL')} ${run.article.file} on ${run.kernel || run.backend}: ${total}`,
   )
+}
+
+/** Says what stopped a run; for our own bug with all that helps to find it. Gives the exit status, 3 for a bug. */
+export function reportStop(stop: RunStopped): number {
+  printError(`kaidoku: ${stop.message}`)
+  if (stop.bug) printError(stop.cause.stack ?? '')
+  const { article, commands } = stop.run
+  print(`${paint('red', 'FAIL')} ${article.file}: stopped after ${commands.length} commands`)
+  return stop.bug ? 3 : 1
 }

@@ -15,6 +15,7 @@ export {
   commandPassed,
   passed,
   type RunOptions,
+  RunStopped,
   runArticle,
   skips,
   stepsOf,

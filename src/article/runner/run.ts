@@ -1,7 +1,9 @@
 /** Runs an article on a backend: every block in order, what was printed beside what was expected. */
 import type { Article, ConsoleBlock, ConsoleCommand } from '#article/format'
+import { assert, BudgetExceeded, NotModelled } from '#base/check'
 import { parseVerb } from '#lab/faults'
 import type { LabPlan } from '#lab/plan'
+import { LabRefused } from '#lab/world'
 import {
   type Backend,
   type CommandResult,
@@ -36,6 +38,29 @@ export interface ArticleRun {
 export interface RunOptions extends Partial<SessionOptions> {
   /** Called after each command. */
   onCommand?: (run: CommandRun, index: number, total: number) => void
+}
+
+/** A run that ended before its article did: what isn't modelled, a budget, a lab that was refused; or our own bug. */
+export class RunStopped extends Error {
+  override readonly name = 'RunStopped'
+  override readonly cause: Error
+  /** What had run until then. */
+  readonly run: ArticleRun
+  /** The command that stopped it; undefined if a file did, or the lab itself. */
+  readonly source: ConsoleCommand | undefined
+  constructor(run: ArticleRun, source: ConsoleCommand | undefined, cause: Error) {
+    const at = source ? `${source.at.file}:${source.at.line}` : run.article.file
+    super(`${at}: ${cause instanceof NotModelled ? 'not modelled: ' : ''}${cause.message}`)
+    this.cause = cause
+    this.run = run
+    this.source = source
+  }
+
+  /** Whether nobody but us can mend it. */
+  get bug(): boolean {
+    const { cause } = this
+    return !(cause instanceof NotModelled || cause instanceof BudgetExceeded || cause instanceof LabRefused)
+  }
 }
 
 /** Whether a run printed all that its article says, within its limits. */
@@ -79,13 +104,14 @@ export function stepsOf(article: Article, plan: LabPlan, backend: string): { ste
         continue
       }
       const parsed = parseVerb(source.command, plan)
-      if (parsed.ok) steps.push({ step: { kind: 'verb', verb: parsed.verb }, source, block })
+      assert(parsed.ok, `${source.at.file}:${source.at.line}: an article with a mistake isn't run`)
+      steps.push({ step: { kind: 'verb', verb: parsed.verb }, source, block })
     }
   }
   return { steps, skipped }
 }
 
-/** Runs an article that has no mistakes. An article without a lab runs nothing. */
+/** Runs an article that has no mistakes. An article without a lab runs nothing. Throws RunStopped. */
 export async function runArticle(backend: Backend, article: Article, options: RunOptions = {}): Promise<ArticleRun> {
   const session: SessionOptions = {
     seed: options.seed ?? 1,
@@ -114,31 +140,35 @@ export async function runArticle(backend: Backend, article: Article, options: Ru
     run.commands.push(command)
     options.onCommand?.(command, run.commands.length, total)
   }
-  if (backend.script) {
-    const results = await backend.script(
-      plan,
-      steps.map(({ step }) => step),
-      session,
-    )
-    run.kernel = results.kernel
-    run.captures = results.captures
-    steps.forEach((step, i) => {
-      took(step, results.results[i]!)
-    })
-    return run
-  }
-  const lab = await backend.open(plan, session)
+  let running: ConsoleCommand | undefined
   try {
-    run.kernel = lab.kernel
-    for (const item of steps) {
-      const { step } = item
-      if (step.kind === 'file') await lab.writeFile(step.host, step.path, step.content)
-      else if (step.kind === 'verb') took(item, await lab.verb(step.verb))
-      else took(item, await lab.command(step.host, step.command, { limitS: step.limitS }))
+    if (backend.script) {
+      const script = steps.map(({ step }) => step)
+      const { kernel, captures, results } = await backend.script(plan, script, session)
+      run.kernel = kernel
+      run.captures = captures
+      steps.forEach((step, i) => {
+        took(step, results[i]!)
+      })
+      return run
     }
-    run.captures = await lab.finish()
-  } finally {
-    await lab.close()
+    const lab = await backend.open(plan, session)
+    try {
+      run.kernel = lab.kernel
+      for (const item of steps) {
+        const { step } = item
+        running = item.source
+        if (step.kind === 'file') await lab.writeFile(step.host, step.path, step.content)
+        else if (step.kind === 'verb') took(item, await lab.verb(step.verb))
+        else took(item, await lab.command(step.host, step.command, { limitS: step.limitS }))
+      }
+      running = undefined
+      run.captures = await lab.finish()
+    } finally {
+      await lab.close()
+    }
+  } catch (error) {
+    throw error instanceof Error ? new RunStopped(run, running, error) : error
   }
   return run
 }

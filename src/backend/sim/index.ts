@@ -7,5 +7,6 @@
  *     lab.world.frames.listen(show)
  *     await lab.command('client', 'ping -c 1 web1', { onOutput: print })
  */
-export { createSimBackend } from './backend.ts'
-export { LabFileRefused, SimLab, type SimLabOptions } from './lab.ts'
+export { createSimBackend, type SimBackendOptions } from './backend.ts'
+export { type Completion, completeWord } from './complete.ts'
+export { DEFAULT_BUDGETS, SimLab, type SimLabOptions } from './lab.ts'

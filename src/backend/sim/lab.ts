@@ -5,12 +5,12 @@
 import type { CommandResult, InterfaceCapture } from '#article/runner'
 import { decodeUtf8 } from '#base/bytes'
 import { assert } from '#base/check'
-import { MILLISECOND, SECOND } from '#base/sim'
+import { type Budgets, MILLISECOND, SECOND } from '#base/sim'
 import { createCapture, drive, type KernelHost } from '#kernel/core'
 import { createDebian12 } from '#lab/catalogue'
 import { applyVerb, type LabVerb } from '#lab/faults'
 import type { LabPlan } from '#lab/plan'
-import { World } from '#lab/world'
+import { LabRefused, World } from '#lab/world'
 import { createShellSession, type ShellSession } from '#user/shell'
 import { emitFrame } from '#wire/inet'
 
@@ -24,6 +24,9 @@ const NUDGE_NS = 1 * SECOND
 const OUTPUT_MAX = 16 << 20
 const LIMIT_S = 120
 
+/** What a run may use unless its caller says otherwise: some ten minutes of computing, and less than the clock can count. */
+export const DEFAULT_BUDGETS: Budgets = { events: 2e9, untilNs: 100 * 86_400 * SECOND }
+
 /** Images are alike for all labs: made once. */
 const images = new Map<string, ReturnType<typeof createDebian12>>()
 
@@ -33,14 +36,19 @@ export interface SimLabOptions {
   start: number
   /** Keeps every frame for `finish`. */
   capture: boolean
+  /** Put over the defaults; `check` is for what the simulator can't see, such as real time and memory. */
+  budgets?: Budgets
 }
 
 interface HostShell {
-  session: ShellSession
-  /** What was printed and belongs to no command yet. */
+  /** Undefined until a command needs one: a host that lost its power has none. */
+  session: ShellSession | undefined
+  /** What was printed and belongs to no command yet; a power cut doesn't take it back. */
   printed: string
-  decode: (bytes: Uint8Array) => string
+  text: TextStream
   onOutput: ((text: string) => void) | undefined
+  /** The end of what `begin` began. */
+  onEnd: ((status: number) => void) | undefined
 }
 
 export class SimLab {
@@ -59,7 +67,11 @@ export class SimLab {
       images.set('debian12', image)
     }
     this.world = new World(plan, { seed: options.seed, startS: options.start, image })
+    this.world.sim.budgets = { ...DEFAULT_BUDGETS, ...options.budgets }
     this.kernel = `${image.profile} simulated`
+    this.world.power.listen(({ host, on }) => {
+      if (!on) this.#died(host)
+    })
     this.#capture = options.capture
     for (const host of plan.hosts) {
       for (const iface of host.interfaces) {
@@ -85,11 +97,12 @@ export class SimLab {
       await this.advance(startNs + PAUSE_NS)
       return { at: startNs / SECOND, took: 0, status: 255, output: '', timedOut: false }
     }
-    const shell = this.#shell(name, host)
+    const shell = this.#shell(name)
+    const session = this.#session(shell, host)
     shell.onOutput = options.onOutput
     if (shell.printed !== '') options.onOutput?.(shell.printed)
     let status: number | undefined
-    shell.session.execute(text, (ended) => {
+    session.execute(text, (ended) => {
       status = ended
     })
     const ended = () => status !== undefined || !host.up
@@ -97,16 +110,20 @@ export class SimLab {
     const timedOut = !(await this.#until(limitNs, ended))
     if (timedOut) {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
-        shell.session.interrupt(signal)
+        session.interrupt(signal)
         if (await this.#until(this.nowNs + NUDGE_NS, ended)) break
       }
       assert(ended(), `${name}: a command can't be stopped: ${text}`)
     }
     const endNs = this.nowNs
     await this.advance(endNs + PAUSE_NS)
+    this.#take(shell, shell.text.end())
     const output = shell.printed
     shell.printed = ''
     shell.onOutput = undefined
+    // The program said so where it says its errors; an article stops here, for what follows can't be trusted.
+    const why = this.world.notModelled.shift()
+    if (why) throw why
     return { at: startNs / SECOND, took: (endNs - startNs) / SECOND, status: status ?? 255, output, timedOut }
   }
 
@@ -114,31 +131,39 @@ export class SimLab {
    * Begins a command and waits for nothing: whoever paces time by `advance` lets it run. One at a time on a host; what
    * runs on another host meanwhile is `command`'s or this one's.
    */
-  begin(name: string, text: string, options: { onOutput?: (text: string) => void; onEnd: (status: number) => void }): void {
+  begin(
+    name: string,
+    text: string,
+    options: { onOutput?: (text: string) => void; onEnd: (status: number) => void },
+  ): void {
     this.#begin()
     const host = this.world.host(name).kernel
     if (!host.up) {
       options.onEnd(255)
       return
     }
-    const shell = this.#shell(name, host)
+    const shell = this.#shell(name)
+    const session = this.#session(shell, host)
     shell.onOutput = options.onOutput
     if (shell.printed !== '') options.onOutput?.(shell.printed)
-    shell.session.execute(text, (status) => {
+    shell.onEnd = (status) => {
+      this.#take(shell, shell.text.end())
       shell.printed = ''
       shell.onOutput = undefined
+      shell.onEnd = undefined
       options.onEnd(status)
-    })
+    }
+    session.execute(text, (status) => shell.onEnd?.(status))
   }
 
   /** Ctrl-C to what a host's shell runs. */
   interrupt(name: string): void {
-    this.#shells.get(name)?.session.interrupt()
+    this.#shells.get(name)?.session?.interrupt()
   }
 
   /** The directory that a host's shell is in. */
   directory(name: string): string {
-    const pid = this.#shells.get(name)?.session.pid
+    const pid = this.#shells.get(name)?.session?.pid
     const { kernel } = this.world.host(name)
     return (pid === undefined ? undefined : kernel.runningMachine?.processes.get(pid)?.cwd) ?? '/root'
   }
@@ -148,7 +173,6 @@ export class SimLab {
     this.#begin()
     const startNs = this.nowNs
     applyVerb(this.world, verb)
-    if (verb.verb === 'poweroff') this.#forget(verb.host)
     await this.advance(startNs + PAUSE_NS)
     return { at: startNs / SECOND, took: 0, status: 0, output: '', timedOut: false }
   }
@@ -157,7 +181,7 @@ export class SimLab {
   writeFile(name: string, path: string, content: string): void {
     const host = this.world.host(name).kernel
     const written = host.writeFile(path, content, content.startsWith('#!') ? 0o755 : 0o644)
-    if (!written.ok) throw new LabFileRefused(`${name}:${path}: ${written.errno}`)
+    if (!written.ok) throw new LabRefused(`${name}:${path}: ${written.errno}`)
   }
 
   /** Lets virtual time pass, up to and including a moment. */
@@ -187,63 +211,76 @@ export class SimLab {
     })
   }
 
-  #shell(name: string, host: KernelHost): HostShell {
+  #shell(name: string): HostShell {
     let shell = this.#shells.get(name)
-    if (shell) return shell
-    const decoder = utf8Stream()
-    const take = (bytes: Uint8Array) => {
-      const made = this.#shells.get(name)
-      if (!made || made.printed.length > OUTPUT_MAX) return
-      let text = decoder(bytes)
-      if (made.printed.length + text.length > OUTPUT_MAX) text += '\n[more than 16 MiB: the rest was dropped]\n'
-      made.printed += text
-      made.onOutput?.(text)
+    if (!shell) {
+      shell = { session: undefined, printed: '', text: new TextStream(), onOutput: undefined, onEnd: undefined }
+      this.#shells.set(name, shell)
     }
-    const terminal = createCapture({ columns: 80, rows: 24, onOutput: take })
-    const nothing = host.openPath('/dev/null', 0)
-    assert(nothing, '/dev/null is there')
-    shell = {
-      session: createShellSession(host, { files: [nothing, terminal, terminal] }),
-      printed: '',
-      decode: decoder,
-      onOutput: undefined,
-    }
-    this.#shells.set(name, shell)
     return shell
   }
 
-  /** A host lost its power: its shell is gone, and the next command gets a new one. */
-  #forget(name: string): void {
+  /** The shell's session; a new one after a power cut. */
+  #session(shell: HostShell, host: KernelHost): ShellSession {
+    if (shell.session) return shell.session
+    const onOutput = (bytes: Uint8Array) => this.#take(shell, shell.text.push(bytes))
+    const terminal = createCapture({ columns: 80, rows: 24, onOutput })
+    const nothing = host.openPath('/dev/null', 0)
+    assert(nothing, '/dev/null is there')
+    shell.session = createShellSession(host, { files: [nothing, terminal, terminal] })
+    return shell.session
+  }
+
+  #take(shell: HostShell, text: string): void {
+    if (text === '' || shell.printed.length > OUTPUT_MAX) return
+    const more = shell.printed.length + text.length > OUTPUT_MAX
+    const taken = more ? `${text}\n[more than 16 MiB: the rest was dropped]\n` : text
+    shell.printed += taken
+    shell.onOutput?.(taken)
+  }
+
+  /** A host lost its power: what ran there has ended, and the next command gets a new shell. */
+  #died(name: string): void {
     const shell = this.#shells.get(name)
     if (!shell) return
-    // What it printed before it died stays for the host's next command.
-    this.#shells.delete(name)
+    shell.session = undefined
+    shell.onEnd?.(255)
   }
 
   /** Runs until something is so, or a moment has come; whether it became so. */
   async #until(untilNs: number, done: () => boolean): Promise<boolean> {
-    return drive(this.world.sim, untilNs, done)
+    // An event of the network takes a microsecond, one of a shell's loop a millisecond: here the caller looks more often
+    // than the simulator lets it.
+    const { check } = this.world.sim.budgets
+    let events = 0
+    return drive(this.world.sim, untilNs, () => {
+      if (check && (++events & 0xff) === 0) check()
+      return done()
+    })
   }
 }
 
-/** A file block that can't be written where the article wants it. */
-export class LabFileRefused extends Error {
-  override readonly name = 'LabFileRefused'
-}
-
 /** Decodes bytes that come in pieces; a character that was cut waits for its rest. */
-function utf8Stream(): (bytes: Uint8Array) => string {
-  let rest = new Uint8Array(0)
-  return (bytes) => {
+class TextStream {
+  #rest = new Uint8Array(0)
+
+  push(bytes: Uint8Array): string {
     let all = bytes
-    if (rest.length > 0) {
-      all = new Uint8Array(rest.length + bytes.length)
-      all.set(rest)
-      all.set(bytes, rest.length)
+    if (this.#rest.length > 0) {
+      all = new Uint8Array(this.#rest.length + bytes.length)
+      all.set(this.#rest)
+      all.set(bytes, this.#rest.length)
     }
     const cut = incomplete(all)
-    rest = all.slice(all.length - cut)
+    this.#rest = all.slice(all.length - cut)
     return decodeUtf8(cut > 0 ? all.subarray(0, all.length - cut) : all)
+  }
+
+  /** Nothing more comes: a character that was cut shows as U+FFFD, as on a terminal. */
+  end(): string {
+    const rest = this.#rest
+    this.#rest = new Uint8Array(0)
+    return rest.length > 0 ? decodeUtf8(rest) : ''
   }
 }
 

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
-import { type ArticleRun, commandPassed, passed, runArticle } from '#article/runner'
+import type { Article } from '#article/format'
+import { type Backend, commandPassed, passed, RunStopped, runArticle } from '#article/runner'
 import { BACKENDS, findArticles, openBackend, readArticle, UnreadableArticle } from '../articles.ts'
-import { defineCommand, flag, integer, oneOf, text, UsageError } from '../command.ts'
+import { defineCommand, flag, integer, oneOf, seconds, text, UsageError } from '../command.ts'
 import { type CheckedArticle, formatJunit } from '../junit.ts'
-import { reportArticle, reportCommand } from '../report.ts'
+import { reportArticle, reportCommand, reportStop } from '../report.ts'
 import { Progress, print } from '../terminal.ts'
 
 export const check = defineCommand({
@@ -16,39 +17,34 @@ Run many articles, each with every seed asked for; without operands those in art
   -n, --seeds=NUMBER  how many seeds (default 1)
   -j, --junit=FILE    write a JUnit report
   -y, --yes           don't ask before real commands run as root
+      --budget=SECONDS
+                      real time that one simulated run may take (default 600)
   -h, --help          show this text
 
-Exit status: 0 all as written, 1 a difference, 2 an article unreadable.`,
-  options: { backend: oneOf(...BACKENDS), seed: integer, seeds: integer, junit: text, yes: flag },
+Exit status: 0 all as written, 1 a difference or a run that stopped, 2 an article unreadable,
+3 a bug of kaidoku's.`,
+  options: { backend: oneOf(...BACKENDS), seed: integer, seeds: integer, junit: text, yes: flag, budget: seconds },
   async main({ operands, options }) {
     const files = await findArticles(operands.length > 0 ? operands : ['articles'])
     if (files.length === 0) throw new UsageError('kaidoku check: there are no articles')
-    const backend = await openBackend(options.backend ?? 'sim', options.yes ?? false)
+    const backend = await openBackend(options.backend ?? 'sim', options.yes ?? false, options.budget)
     const first = options.seed ?? 1
     const seeds = Math.max(1, options.seeds ?? 1)
     const progress = new Progress(files.length * seeds)
     const checked: CheckedArticle[] = []
     try {
       for (const file of files) {
-        let runs: ArticleRun[] | undefined = []
-        try {
-          const article = await readArticle(file)
-          for (let seed = first; seed < first + seeds; seed++) {
-            progress.show(`${file} seed ${seed}`)
-            if (article.lab) runs.push(await runArticle(backend, article, { seed, capture: false }))
-            progress.step()
-          }
-        } catch (error) {
+        progress.show(file)
+        const article = await readArticle(file).catch((error: unknown) => {
           if (!(error instanceof UnreadableArticle)) throw error
-          runs = undefined
-        }
-        progress.clear()
-        checked.push({ file, runs })
-        for (const run of runs ?? []) {
-          if (!passed(run)) {
-            for (const command of run.commands) if (!commandPassed(command)) reportCommand(command, false)
-          }
-          reportArticle(run)
+          return undefined
+        })
+        const entry: CheckedArticle = { file, runs: article ? [] : undefined, stopped: [] }
+        checked.push(entry)
+        for (let seed = first; seed < first + seeds; seed++) {
+          progress.show(`${file} seed ${seed}`)
+          if (article?.lab) await checkOnce(backend, article, seed, entry, progress)
+          progress.step()
         }
       }
     } finally {
@@ -57,8 +53,25 @@ Exit status: 0 all as written, 1 a difference, 2 an article unreadable.`,
     }
     if (options.junit !== undefined) await writeFile(options.junit, formatJunit(checked))
     const unreadable = checked.filter((article) => !article.runs).length
-    const failed = checked.filter((article) => article.runs?.some((run) => !passed(run))).length
+    const failed = checked.filter(({ runs, stopped }) => runs?.some((run) => !passed(run)) || stopped.length > 0).length
     print(`${checked.length - failed - unreadable} passed, ${failed + unreadable} failed`)
+    if (checked.some(({ stopped }) => stopped.some((stop) => stop.bug))) return 3
     return unreadable > 0 ? 2 : failed > 0 ? 1 : 0
   },
 })
+
+/** One article with one seed; what stops it is reported, and the others go on. */
+async function checkOnce(backend: Backend, article: Article, seed: number, entry: CheckedArticle, progress: Progress) {
+  try {
+    const run = await runArticle(backend, article, { seed, capture: false })
+    entry.runs!.push(run)
+    progress.clear()
+    for (const command of run.commands) if (!commandPassed(command)) reportCommand(command, false)
+    reportArticle(run)
+  } catch (error) {
+    progress.clear()
+    if (!(error instanceof RunStopped)) throw error
+    reportStop(error)
+    entry.stopped.push(error)
+  }
+}

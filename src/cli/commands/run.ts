@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { updateArticle } from '#article/format'
-import { acceptedLines, passed, runArticle } from '#article/runner'
+import { acceptedLines, passed, RunStopped, runArticle } from '#article/runner'
 import { BACKENDS, openBackend, readArticle, UnreadableArticle } from '../articles.ts'
-import { defineCommand, flag, integer, oneOf, text, UsageError } from '../command.ts'
+import { defineCommand, flag, integer, oneOf, seconds, text, UsageError } from '../command.ts'
 import { writeRun } from '../out.ts'
-import { reportArticle, reportCommand } from '../report.ts'
+import { reportArticle, reportCommand, reportStop } from '../report.ts'
 import { paint, print, printError } from '../terminal.ts'
 
 export const run = defineCommand({
@@ -20,9 +20,12 @@ Run articles and compare what their commands print with what they say.
   -v, --verbose       show all that was printed
   -q, --quiet         only the differences and one line an article
   -y, --yes           don't ask before real commands run as root
+      --budget=SECONDS
+                      real time that one simulated run may take (default 600)
   -h, --help          show this text
 
-Exit status: 0 all as written, 1 a difference, 2 an article unreadable.`,
+Exit status: 0 all as written, 1 a difference or a run that stopped, 2 an article unreadable,
+3 a bug of kaidoku's.`,
   options: {
     backend: oneOf(...BACKENDS),
     seed: integer,
@@ -31,10 +34,11 @@ Exit status: 0 all as written, 1 a difference, 2 an article unreadable.`,
     verbose: flag,
     quiet: flag,
     yes: flag,
+    budget: seconds,
   },
   async main({ operands, options }) {
     if (operands.length === 0) throw new UsageError('kaidoku run: name an article')
-    const backend = await openBackend(options.backend ?? 'sim', options.yes ?? false)
+    const backend = await openBackend(options.backend ?? 'sim', options.yes ?? false, options.budget)
     let status = 0
     try {
       for (const file of operands) {
@@ -56,7 +60,14 @@ Exit status: 0 all as written, 1 a difference, 2 an article unreadable.`,
           onCommand: (command) => {
             if (!options.quiet || !(command.comparison?.equal ?? true)) reportCommand(command, options.verbose ?? false)
           },
+        }).catch((error: unknown) => {
+          if (!(error instanceof RunStopped)) throw error
+          return error
         })
+        if (result instanceof RunStopped) {
+          status = Math.max(status, reportStop(result))
+          continue
+        }
         reportArticle(result)
         if (options.out !== undefined) {
           const folder = operands.length === 1 ? options.out : join(options.out, basename(file, '.md'))

@@ -4,10 +4,12 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { DEFAULT_START } from '#article/runner'
-import { SimLab } from '#backend/sim'
+import { completeWord, SimLab } from '#backend/sim'
+import { NotModelled } from '#base/check'
 import { LAB_HELP, parseVerb } from '#lab/faults'
 import { type LabPlan, parseLab } from '#lab/plan'
 import { readArticle, UnreadableArticle } from '../articles.ts'
+import { budgetsOf } from '../budgets.ts'
 import { defineCommand, integer, Mistaken, type OptionType, text, UsageError } from '../command.ts'
 import { paint, print, printError } from '../terminal.ts'
 
@@ -40,7 +42,12 @@ Exit status: that of the last command.`,
     if (options.host !== undefined && !names.includes(options.host)) {
       throw new UsageError(`kaidoku shell: there is no host '${options.host}'; there is ${names.join(', ')}`)
     }
-    const lab = new SimLab(plan, { seed: options.seed ?? 1, start: DEFAULT_START, capture: false })
+    const lab = new SimLab(plan, {
+      seed: options.seed ?? 1,
+      start: DEFAULT_START,
+      capture: false,
+      budgets: budgetsOf(Infinity),
+    })
     return new Session(lab, plan, options.host ?? names[0]!, options.speed ?? 1).run()
   },
 })
@@ -182,12 +189,17 @@ class Session {
     const beganNs = this.#lab.nowNs
     while (!done) {
       await new Promise((resolve) => setTimeout(resolve, TICK_MS))
-      await this.#lab.advance(Math.round(beganNs + (performance.now() - began) * this.#speed * 1e6))
+      try {
+        await this.#lab.advance(Math.round(beganNs + (performance.now() - began) * this.#speed * 1e6))
+      } catch (error) {
+        if (!(error instanceof NotModelled)) throw error
+        printError(`kaidoku: not modelled: ${error.message}`) // It ended the program that asked; the lab goes on.
+      }
     }
     this.#running = false
   }
 
-  /** Hosts behind @, verbs on the lab's console, commands, what tools know of their own words, and files. */
+  /** Hosts behind @, verbs and places on the lab's console, and on a host what `completeWord` knows. */
   #complete(line: string): [string[], string] {
     const word = /\S*$/.exec(line)![0]
     if (line.startsWith('@'))
@@ -201,19 +213,8 @@ class Session {
       const networks = this.#plan.networks.map((network) => network.name)
       return matching(line.includes(' ') ? [...ends, ...this.#names, ...networks] : verbs, word)
     }
-    const { kernel } = this.#lab.world.host(this.#host)
-    const words = line
-      .split(/[|;&]\s*/)
-      .at(-1)!
-      .trimStart()
-      .split(/\s+/)
-    if (words.length <= 1)
-      return matching([...kernel.image.programs.keys(), 'cd', 'export', 'jobs', 'wait', 'exit'].sort(), word)
-    const known = kernel.image
-      .slot('completions', () => new Map<string, (words: string[]) => string[]>())
-      .get(words[0]!)
-    const candidates = known?.(words.slice(1)) ?? []
-    return matching([...candidates, ...this.#names], word)
+    const { candidates } = completeWord(this.#lab, this.#host, line)
+    return [candidates.map((candidate) => (candidate.endsWith('/') ? candidate : `${candidate} `)), word]
   }
 
   async #readHistory(): Promise<string[]> {
