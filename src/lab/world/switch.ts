@@ -53,8 +53,11 @@ export class Switch {
     const port = new SwitchPort(this, host, iface, cable)
     // What leaves the switch is seen as it leaves: after delay, rate and loss.
     cable.b.wire.deliver = (packet) => {
+      // A card that is down has no link: the frame never leaves.
+      const card = cable.a.attached
+      if (!card || card.up === false) return
       this.tap?.(port, 'out', packet)
-      cable.a.attached?.receive(packet)
+      card.receive(packet)
     }
     cable.b.attach(port)
     this.ports.push(port)

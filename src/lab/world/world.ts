@@ -14,6 +14,8 @@ import { Switch, type SwitchPort } from './switch.ts'
 
 /** From a host to the switch: a few metres of cable, two cards and their interrupts. */
 const CABLE_NS = 10_000
+/** The number of frames that nobody is to see. */
+const BEFORE = -1
 
 /** A frame at a switch's end of a cable. The packet is on its way: whoever keeps it takes its bytes now. */
 export interface WorldFrame {
@@ -76,7 +78,9 @@ export class World {
     for (const network of plan.networks) {
       const made = new Switch(this.sim, network.name, network)
       made.tap = (port, direction, packet) => {
-        if (this.frames.listeners === 0) return
+        // What hosts say while the lab is set up was said before time zero; it is on its way when that comes.
+        if (direction === 'in' && this.sim.nowNs <= CABLE_NS) packet.frame = BEFORE
+        if (packet.frame === BEFORE || this.frames.listeners === 0) return
         if (direction === 'in') packet.frame = ++this.#frames
         this.frames.emit({ atNs: this.sim.nowNs, port, direction, packet })
       }
