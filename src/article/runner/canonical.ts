@@ -48,9 +48,10 @@ export class Names {
     return name
   }
 
-  port(port: number): string {
+  /** @param owner whose port it is: two hosts may come upon the same number */
+  port(port: number, owner: string): string {
     const ephemeral = port >= EPHEMERAL[0] && port <= EPHEMERAL[1]
-    return ephemeral && !this.#chosen(String(port)) ? this.name('port', port) : String(port)
+    return ephemeral && !this.#chosen(String(port)) ? this.name('port', `${owner} ${port}`) : String(port)
   }
 
   mac(mac: number): string {
@@ -100,7 +101,7 @@ function canonicalIp(bytes: Uint8Array, at: number, end: number, names: Names, q
   const good = foldSum(sumWords(bytes, at, headerLength)) === 0xffff
   const fragment = view.getUint16(at + 6)
   const isFragment = (fragment & (IP_MF | IP_OFFSET)) !== 0
-  const id = isFragment ? names.name('ip id', view.getUint16(at + 4)) : ''
+  const id = isFragment ? names.name('ip id', `${view.getUint32(at + 12)} ${view.getUint16(at + 4)}`) : ''
   header.fill(0, 4, 6)
   header.fill(0, 10, 12)
   const source = formatHex(header.subarray(12, 16))
@@ -140,13 +141,15 @@ function canonicalTransport(
     if (isIcmpError(type))
       return `${head}${hex(from + 4, from + 8)} quotes ${canonicalIp(bytes, from + 8, to, names, true)}`
     if (type !== 0 && type !== 8) return head + hex(from + 4)
-    const id = names.name('icmp id', view.getUint16(from + 4))
+    // The identifier is the asker's.
+    const id = names.name('icmp id', `${pair.split(' ')[type === 8 ? 0 : 1]} ${view.getUint16(from + 4)}`)
     const data = length - 8
     const masked = data >= TIMEVAL ? `<time>${hex(from + 8 + TIMEVAL)}` : hex(from + 8)
     return `${head}${id} seq ${view.getUint16(from + 6)} ${data} ${masked}`
   }
   if (protocol === IPPROTO_UDP && length >= 8) {
-    const ports = `${names.port(view.getUint16(from))} > ${names.port(view.getUint16(from + 2))}`
+    const [a, b] = pair.split(' ') as [string, string]
+    const ports = `${names.port(view.getUint16(from), a)} > ${names.port(view.getUint16(from + 2), b)}`
     const checksum = view.getUint16(from + 6) === 0 ? ' none' : sum()
     return `udp ${ports} length ${view.getUint16(from + 4)}${checksum} ${hex(from + 8)}`
   }
@@ -154,7 +157,7 @@ function canonicalTransport(
     const [source, target] = [view.getUint16(from), view.getUint16(from + 2)]
     const [a, b] = pair.split(' ') as [string, string]
     const sequence = names.sequence(`${a}:${source} ${b}:${target}`, view.getUint32(from + 4))
-    let text = `tcp ${names.port(source)} > ${names.port(target)} seq ${sequence}`
+    let text = `tcp ${names.port(source, a)} > ${names.port(target, b)} seq ${sequence}`
     if (length < 20) return text
     const flags = view.getUint16(from + 12) & 0xfff
     if (flags & 0x10) text += ` ack ${names.sequence(`${b}:${target} ${a}:${source}`, view.getUint32(from + 8))}`

@@ -24,13 +24,13 @@ const UNIT_S: Record<string, number> = {
 type Piece = { kind: 'text'; text: string } | { kind: 'measured' } | { kind: 'timer'; seconds: number }
 
 const PATTERNS: [RegExp, (match: RegExpExecArray, names: Names) => Piece][] = [
-  // A clock, with or without a fraction: 12:00:03.123456.
-  [
-    /\b(\d\d):(\d\d):(\d\d)(?:\.\d+)?\b/y,
-    (m) => ({ kind: 'timer', seconds: Number(m[1]) * 3600 + Number(m[2]) * 60 + Number(m[3]) }),
-  ],
   // MAC addresses, by name unless chosen.
   [/\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b/y, (m, names) => ({ kind: 'text', text: names.mac(parseMac(m[0])!) })],
+  // A clock, with or without a fraction: 12:00:03.123456.
+  [
+    /(?<![\w:])(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?![\w:])/y,
+    (m) => ({ kind: 'timer', seconds: Number(m[1]) * 3600 + Number(m[2]) * 60 + Number(m[3]) }),
+  ],
   // used 3/12/0 of ip -s neigh: seconds.
   [/(?<=\bused )\d+\/\d+\/\d+/y, (m) => ({ kind: 'timer', seconds: Math.max(...m[0].split('/').map(Number)) })],
   // 0.030/0.035/0.040/0.004 ms
@@ -47,14 +47,20 @@ const PATTERNS: [RegExp, (match: RegExpExecArray, names: Names) => Piece][] = [
     (m) => ({ kind: 'timer', seconds: Number(m[0]) }),
   ],
   // tcpdump's details of headers: identification, identifiers, sequence numbers, checksums that are right.
-  [/(?<=\bICMP echo (?:request|reply), id )\d+/y, (m, names) => ({ kind: 'text', text: names.name('icmp id', m[0]) })],
+  [/(?<=\bICMP echo (?:request|reply), id )\d+/y, () => ({ kind: 'measured' })],
   [/(?<=\bid )\d+(?=, offset )/y, () => ({ kind: 'measured' })],
   [/(?<=\b(?:seq|ack) )\d{6,10}\b/y, () => ({ kind: 'measured' })],
   [/(?<=\bTS val )\d+ ecr \d+/y, () => ({ kind: 'measured' })],
   [/0x[0-9a-f]{4}(?= \(correct\))/y, () => ({ kind: 'measured' })],
   [/(?<=\bpid[ =])\d+/y, () => ({ kind: 'measured' })],
   // A port behind an address: 10.0.0.1.45678, 10.0.0.1:45678.
-  [/(?<=\d+\.\d+\.\d+\.\d+[.:])\d{5}\b/y, (m, names) => ({ kind: 'text', text: names.port(Number(m[0])) })],
+  [
+    /(?<=\d+\.\d+\.\d+\.\d+[.:])\d{5}\b/y,
+    (m, names) => ({
+      kind: 'text',
+      text: names.port(Number(m[0]), m.input.slice(0, m.index).match(/\d+\.\d+\.\d+\.\d+(?=[.:]$)/)?.[0] ?? ''),
+    }),
+  ],
 ]
 
 function pieces(line: string, names: Names): Piece[] {

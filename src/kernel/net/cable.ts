@@ -14,6 +14,8 @@ export interface CableEnd {
 
 /** What a cable delivers to. */
 export interface Attached {
+  /** False while it can take nothing: an interface that was set down. Absent: always. */
+  readonly up?: boolean
   /** A packet has arrived; it is the receiver's now. */
   receive(packet: Packet): void
   /** The carrier came or went. */
