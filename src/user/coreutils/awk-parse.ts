@@ -16,17 +16,34 @@ export type Expression =
   | { kind: 'step'; operator: '++' | '--'; prefix: boolean; target: Expression }
   | { kind: 'call'; name: string; args: Expression[] }
   | { kind: 'invoke'; name: string; args: Expression[] }
-  | { kind: 'getline'; target: Expression | undefined; from: 'main' | 'file' | 'command'; source: Expression | undefined }
+  | {
+      kind: 'getline'
+      target: Expression | undefined
+      from: 'main' | 'file' | 'command'
+      source: Expression | undefined
+    }
   | { kind: 'group'; inner: Expression }
 
 export type Statement =
   | { kind: 'block'; body: Statement[] }
   | { kind: 'expression'; expression: Expression }
-  | { kind: 'print'; args: Expression[]; format: boolean; redirect: '>' | '>>' | '|' | undefined; target: Expression | undefined }
+  | {
+      kind: 'print'
+      args: Expression[]
+      format: boolean
+      redirect: '>' | '>>' | '|' | undefined
+      target: Expression | undefined
+    }
   | { kind: 'if'; test: Expression; then: Statement; otherwise: Statement | undefined }
   | { kind: 'while'; test: Expression; body: Statement }
   | { kind: 'do'; test: Expression; body: Statement }
-  | { kind: 'for'; start: Statement | undefined; test: Expression | undefined; step: Statement | undefined; body: Statement }
+  | {
+      kind: 'for'
+      start: Statement | undefined
+      test: Expression | undefined
+      step: Statement | undefined
+      body: Statement
+    }
   | { kind: 'forin'; variable: string; name: string; body: Statement }
   | { kind: 'delete'; name: string; index: Expression[] | undefined }
   | { kind: 'return' | 'exit'; value: Expression | undefined }
@@ -69,9 +86,98 @@ interface Token {
   spaceBefore: boolean
 }
 
-const KEYWORDS = new Set(['BEGIN', 'END', 'function', 'func', 'if', 'else', 'while', 'for', 'do', 'break', 'continue', 'next', 'nextfile', 'exit', 'return', 'delete', 'in', 'getline', 'print', 'printf'])
-export const BUILTINS = new Set(['length', 'substr', 'index', 'split', 'sub', 'gsub', 'match', 'sprintf', 'sin', 'cos', 'atan2', 'exp', 'log', 'sqrt', 'int', 'rand', 'srand', 'tolower', 'toupper', 'system', 'close', 'fflush', 'systime', 'strftime', 'mktime'])
-const OPERATORS = ['**=', '&&', '||', '++', '--', '+=', '-=', '*=', '/=', '%=', '^=', '**', '==', '<=', '>=', '!=', '!~', '>>', '{', '}', '(', ')', '[', ']', ';', ',', '+', '-', '*', '/', '%', '^', '!', '>', '<', '|', '?', ':', '~', '$', '=']
+const KEYWORDS = new Set([
+  'BEGIN',
+  'END',
+  'function',
+  'func',
+  'if',
+  'else',
+  'while',
+  'for',
+  'do',
+  'break',
+  'continue',
+  'next',
+  'nextfile',
+  'exit',
+  'return',
+  'delete',
+  'in',
+  'getline',
+  'print',
+  'printf',
+])
+export const BUILTINS = new Set([
+  'length',
+  'substr',
+  'index',
+  'split',
+  'sub',
+  'gsub',
+  'match',
+  'sprintf',
+  'sin',
+  'cos',
+  'atan2',
+  'exp',
+  'log',
+  'sqrt',
+  'int',
+  'rand',
+  'srand',
+  'tolower',
+  'toupper',
+  'system',
+  'close',
+  'fflush',
+  'systime',
+  'strftime',
+  'mktime',
+])
+const OPERATORS = [
+  '**=',
+  '&&',
+  '||',
+  '++',
+  '--',
+  '+=',
+  '-=',
+  '*=',
+  '/=',
+  '%=',
+  '^=',
+  '**',
+  '==',
+  '<=',
+  '>=',
+  '!=',
+  '!~',
+  '>>',
+  '{',
+  '}',
+  '(',
+  ')',
+  '[',
+  ']',
+  ';',
+  ',',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '^',
+  '!',
+  '>',
+  '<',
+  '|',
+  '?',
+  ':',
+  '~',
+  '$',
+  '=',
+]
 
 function tokenize(source: string): Token[] {
   const tokens: Token[] = []
@@ -129,7 +235,15 @@ function tokenize(source: string): Token[] {
         if (i >= source.length || source[i] === '\n') throw new AwkSyntaxError(line, '/')
         if (source[i] === '\\') text += source[i + 1] === '/' ? (i++, '/') : source[i]! + source[++i]!
         else {
-          if (source[i] === '[' && !set) set = source.indexOf(']', i + 1) > 0 && !/^\[[^\]]*\//.test(source.slice(i).split('\n')[0]!.replace(/\[[^\]]*\]/, ''))
+          if (source[i] === '[' && !set)
+            set =
+              source.indexOf(']', i + 1) > 0 &&
+              !/^\[[^\]]*\//.test(
+                source
+                  .slice(i)
+                  .split('\n')[0]!
+                  .replace(/\[[^\]]*\]/, ''),
+              )
           else if (source[i] === ']') set = false
           text += source[i]
         }
@@ -148,11 +262,29 @@ function tokenize(source: string): Token[] {
   return tokens
 }
 
-const ESCAPES: Record<string, string> = { n: '\n', t: '\t', r: '\r', '\\': '\\', '"': '"', '/': '/', a: '\x07', b: '\b', f: '\f', v: '\v' }
+const ESCAPES: Record<string, string> = {
+  n: '\n',
+  t: '\t',
+  r: '\r',
+  '\\': '\\',
+  '"': '"',
+  '/': '/',
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+}
 
 function regexAllowed(last: Token | undefined): boolean {
   if (!last) return true
-  if (last.kind === 'number' || last.kind === 'string' || last.kind === 'regex' || last.kind === 'name' || last.kind === 'builtin') return false
+  if (
+    last.kind === 'number' ||
+    last.kind === 'string' ||
+    last.kind === 'regex' ||
+    last.kind === 'name' ||
+    last.kind === 'builtin'
+  )
+    return false
   return !(last.kind === 'op' && [')', ']', '$', '++', '--'].includes(last.text))
 }
 
@@ -234,7 +366,12 @@ class Parser {
           this.#newlines()
           until = this.#expression()
         }
-        rules.push({ kind: 'pattern', pattern, ...(until ? { until } : {}), body: this.#is('{') ? this.#block() : undefined })
+        rules.push({
+          kind: 'pattern',
+          pattern,
+          ...(until ? { until } : {}),
+          body: this.#is('{') ? this.#block() : undefined,
+        })
       }
       this.#separators()
     }
@@ -485,8 +622,20 @@ class Parser {
     for (;;) {
       const { kind, text } = this.#token
       const starts =
-        kind === 'number' || kind === 'string' || kind === 'name' || kind === 'call' || kind === 'builtin' || kind === 'regex' ||
-        (kind === 'op' && (text === '$' || text === '!' || text === '(' || text === '-' || text === '+' || text === '++' || text === '--'))
+        kind === 'number' ||
+        kind === 'string' ||
+        kind === 'name' ||
+        kind === 'call' ||
+        kind === 'builtin' ||
+        kind === 'regex' ||
+        (kind === 'op' &&
+          (text === '$' ||
+            text === '!' ||
+            text === '(' ||
+            text === '-' ||
+            text === '+' ||
+            text === '++' ||
+            text === '--'))
       if (!starts || tight) return left
       left = { kind: 'binary', operator: ' ', left, right: this.#additive() }
     }
@@ -513,13 +662,15 @@ class Parser {
   }
 
   #unary(): Expression {
-    for (const operator of ['!', '-', '+']) if (this.#take(operator)) return { kind: 'unary', operator, operand: this.#unary() }
+    for (const operator of ['!', '-', '+'])
+      if (this.#take(operator)) return { kind: 'unary', operator, operand: this.#unary() }
     return this.#power()
   }
 
   #power(): Expression {
     const base = this.#postfix()
-    if (this.#take('^') || this.#take('**')) return { kind: 'binary', operator: '^', left: base, right: this.#powerOperand() }
+    if (this.#take('^') || this.#take('**'))
+      return { kind: 'binary', operator: '^', left: base, right: this.#powerOperand() }
     return base
   }
 
@@ -568,8 +719,10 @@ class Parser {
           const prefix = this.#is('++') || this.#is('--')
           return { kind: 'field', index: prefix || this.#is('-') ? this.#unary() : this.#primary() }
         }
-        if (token.text === '++' || token.text === '--') return { kind: 'step', operator: token.text, prefix: true, target: this.#primary() }
-        if (token.text === '-' || token.text === '+' || token.text === '!') return { kind: 'unary', operator: token.text, operand: this.#unary() }
+        if (token.text === '++' || token.text === '--')
+          return { kind: 'step', operator: token.text, prefix: true, target: this.#primary() }
+        if (token.text === '-' || token.text === '+' || token.text === '!')
+          return { kind: 'unary', operator: token.text, operand: this.#unary() }
         if (token.text === '(') {
           const list = this.#inside(() => this.#list(')'))
           if (list.length === 1) return { kind: 'group', inner: list[0]! }

@@ -1,7 +1,22 @@
 /** awk, as mawk 1.3.4 behaves (Debian's): records and fields as they come, one line at a time. POSIX.1-2017, awk. */
 import { type Body, O_APPEND, O_CREAT, O_TRUNC, O_WRONLY, type Program, strerror, type Sys } from '#kernel/core'
-import { compileRegex, encodeText, formatFloat, formatTime, loadRegexLibrary, needsLibrary, type Regex } from '#user/shell'
-import { type AwkFunction, AwkSyntaxError, type AwkProgram, type Expression, parseAwk, type Statement } from './awk-parse.ts'
+import {
+  compileRegex,
+  encodeText,
+  formatFloat,
+  formatTime,
+  loadRegexLibrary,
+  needsLibrary,
+  type Regex,
+} from '#user/shell'
+import {
+  type AwkFunction,
+  AwkSyntaxError,
+  type AwkProgram,
+  type Expression,
+  parseAwk,
+  type Statement,
+} from './awk-parse.ts'
 import { Io, Reader } from './tool.ts'
 
 /** A value: a number, a string, or text of the input that looks like a number. */
@@ -75,19 +90,38 @@ class Interpreter {
     this.#sys = io.sys
     this.#program = program
     this.#seed = (io.sys.pid * 7919 + Math.floor(io.sys.monotonicNs() / 1000)) % 2147483647 || 1
-    const defaults: Record<string, Value> = { FS: ' ', OFS: ' ', ORS: '\n', RS: '\n', NR: 0, FNR: 0, NF: 0, SUBSEP: '\x1c', CONVFMT: '%.6g', OFMT: '%.6g', RSTART: 0, RLENGTH: -1, FILENAME: '' }
+    const defaults: Record<string, Value> = {
+      FS: ' ',
+      OFS: ' ',
+      ORS: '\n',
+      RS: '\n',
+      NR: 0,
+      FNR: 0,
+      NF: 0,
+      SUBSEP: '\x1c',
+      CONVFMT: '%.6g',
+      OFMT: '%.6g',
+      RSTART: 0,
+      RLENGTH: -1,
+      FILENAME: '',
+    }
     for (const [name, value] of Object.entries(defaults)) this.#globals.set(name, { value })
     const environment = new Map<string, Value>([...io.sys.env].map(([name, value]) => [name, fromInput(value)]))
     this.#globals.set('ENVIRON', { value: undefined, array: environment })
     const words = ['awk', ...operands]
-    this.#globals.set('ARGV', { value: undefined, array: new Map(words.map((word, i) => [String(i), fromInput(word)])) })
+    this.#globals.set('ARGV', {
+      value: undefined,
+      array: new Map(words.map((word, i) => [String(i), fromInput(word)])),
+    })
     this.#globals.set('ARGC', { value: words.length })
   }
 
   /** name=value of -v and among the operands. */
   assignOperand(word: string): void {
     const at = word.indexOf('=')
-    const text = word.slice(at + 1).replace(/\\(n|t|\\|")/g, (_, c: string) => ({ n: '\n', t: '\t', '\\': '\\', '"': '"' })[c]!)
+    const text = word
+      .slice(at + 1)
+      .replace(/\\(n|t|\\|")/g, (_, c: string) => ({ n: '\n', t: '\t', '\\': '\\', '"': '"' })[c]!)
     this.#setVariable(word.slice(0, at), fromInput(text))
   }
 
@@ -361,68 +395,74 @@ class Interpreter {
 
   #format(format: string, values: Value[]): string {
     let used = 0
-    return format.replace(/%(%|([-+ #0]*)(\*|\d+)?(?:\.(\*|\d*))?(?:hh|h|ll|l|L|q|j|z|t)?([a-zA-Z]))/g, (whole, all: string, given: string, w: string, p: string, conversion: string) => {
-      if (all === '%') return '%'
-      let flags = given ?? ''
-      const star = (text: string | undefined) => (text === '*' ? toNumber(values[used++]) : text === undefined ? undefined : Number(text || 0))
-      let width = star(w) ?? 0
-      if (width < 0) {
-        flags += '-'
-        width = -width
-      }
-      const precision = star(p)
-      if (used >= values.length && conversion !== '%') throw new AwkError('not enough arguments passed to sprintf("' + format + '")')
-      const value = values[used++]
-      let text: string
-      let numeric = true
-      switch (conversion) {
-        case 'd':
-        case 'i': {
-          const number = toNumber(value)
-          // mawk's %d is an int.
-          const whole = Math.max(-2147483648, Math.min(2147483647, Math.trunc(Number.isNaN(number) ? 0 : number)))
-          const digits = String(Math.abs(whole)).padStart(precision ?? 1, '0')
-          text = (whole < 0 ? '-' : flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '') + digits
-          break
+    return format.replace(
+      /%(%|([-+ #0]*)(\*|\d+)?(?:\.(\*|\d*))?(?:hh|h|ll|l|L|q|j|z|t)?([a-zA-Z]))/g,
+      (whole, all: string, given: string, w: string, p: string, conversion: string) => {
+        if (all === '%') return '%'
+        let flags = given ?? ''
+        const star = (text: string | undefined) =>
+          text === '*' ? toNumber(values[used++]) : text === undefined ? undefined : Number(text || 0)
+        let width = star(w) ?? 0
+        if (width < 0) {
+          flags += '-'
+          width = -width
         }
-        case 'o':
-        case 'x':
-        case 'X':
-        case 'u': {
-          const number = BigInt.asUintN(64, BigInt(Math.trunc(toNumber(value)) || 0))
-          text = number.toString(conversion === 'o' ? 8 : conversion === 'u' ? 10 : 16).padStart(precision ?? 1, '0')
-          if (flags.includes('#') && number !== 0n && conversion !== 'u') text = (conversion === 'o' ? '0' : '0x') + text
-          if (conversion === 'X') text = text.toUpperCase()
-          break
+        const precision = star(p)
+        if (used >= values.length && conversion !== '%')
+          throw new AwkError('not enough arguments passed to sprintf("' + format + '")')
+        const value = values[used++]
+        let text: string
+        let numeric = true
+        switch (conversion) {
+          case 'd':
+          case 'i': {
+            const number = toNumber(value)
+            // mawk's %d is an int.
+            const whole = Math.max(-2147483648, Math.min(2147483647, Math.trunc(Number.isNaN(number) ? 0 : number)))
+            const digits = String(Math.abs(whole)).padStart(precision ?? 1, '0')
+            text = (whole < 0 ? '-' : flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '') + digits
+            break
+          }
+          case 'o':
+          case 'x':
+          case 'X':
+          case 'u': {
+            const number = BigInt.asUintN(64, BigInt(Math.trunc(toNumber(value)) || 0))
+            text = number.toString(conversion === 'o' ? 8 : conversion === 'u' ? 10 : 16).padStart(precision ?? 1, '0')
+            if (flags.includes('#') && number !== 0n && conversion !== 'u')
+              text = (conversion === 'o' ? '0' : '0x') + text
+            if (conversion === 'X') text = text.toUpperCase()
+            break
+          }
+          case 'e':
+          case 'E':
+          case 'f':
+          case 'F':
+          case 'g':
+          case 'G':
+            text = formatFloat(toNumber(value), conversion, precision ?? 6, flags)
+            break
+          case 'c':
+            text = typeof value === 'number' ? String.fromCharCode(value & 0xff) : ([...this.#text(value)][0] ?? '')
+            numeric = false
+            break
+          case 's':
+            text = this.#text(value)
+            if (precision !== undefined) text = text.slice(0, precision)
+            numeric = false
+            break
+          default:
+            return whole
         }
-        case 'e':
-        case 'E':
-        case 'f':
-        case 'F':
-        case 'g':
-        case 'G':
-          text = formatFloat(toNumber(value), conversion, precision ?? 6, flags)
-          break
-        case 'c':
-          text = typeof value === 'number' ? String.fromCharCode(value & 0xff) : [...this.#text(value)][0] ?? ''
-          numeric = false
-          break
-        case 's':
-          text = this.#text(value)
-          if (precision !== undefined) text = text.slice(0, precision)
-          numeric = false
-          break
-        default:
-          return whole
-      }
-      if (text.length >= width) return text
-      if (flags.includes('-')) return text.padEnd(width)
-      if (flags.includes('0') && numeric) {
-        const sign = /^[-+ ]?(0x)?/.exec(text)![0]
-        return sign + '0'.repeat(width - text.length) + text.slice(sign.length)
-      }
-      return text.padStart(width)
-    })
+        if (text.length >= width) return text
+        if (flags.includes('-')) return text.padEnd(width)
+        if (flags.includes('0') && numeric) {
+          const sign = /^[-+ ]?(0x)?/.exec(text)![0]
+          return sign + '0'.repeat(width - text.length) + text.slice(sign.length)
+        }
+        return text.padStart(width)
+      },
+    )
   }
 
   // Expressions.
@@ -457,7 +497,12 @@ class Interpreter {
       case 'assign': {
         const right = yield* this.#evaluate(expression.value)
         let value = right
-        if (expression.operator !== '=') value = arithmetic(expression.operator.slice(0, -1), toNumber(yield* this.#evaluate(expression.target)), toNumber(right))
+        if (expression.operator !== '=')
+          value = arithmetic(
+            expression.operator.slice(0, -1),
+            toNumber(yield* this.#evaluate(expression.target)),
+            toNumber(right),
+          )
         yield* this.#assign(expression.target, value)
         return value
       }
@@ -503,10 +548,18 @@ class Interpreter {
       const numeric = typeof a !== 'string' && typeof b !== 'string'
       const [x, y] = numeric ? [toNumber(a), toNumber(b)] : [this.#text(a), this.#text(b)]
       const order = x < y ? -1 : x > y ? 1 : 0
-      const holds = { '<': order < 0, '<=': order <= 0, '==': order === 0, '!=': order !== 0, '>': order > 0, '>=': order >= 0 }[operator]
+      const holds = {
+        '<': order < 0,
+        '<=': order <= 0,
+        '==': order === 0,
+        '!=': order !== 0,
+        '>': order > 0,
+        '>=': order >= 0,
+      }[operator]
       return holds ? 1 : 0
     }
-    if ((operator === '/' || operator === '%') && toNumber(b) === 0) throw new AwkError(operator === '/' ? 'division by zero' : 'division by zero in %')
+    if ((operator === '/' || operator === '%') && toNumber(b) === 0)
+      throw new AwkError(operator === '/' ? 'division by zero' : 'division by zero in %')
     return arithmetic(operator, toNumber(a), toNumber(b))
   }
 
@@ -559,7 +612,10 @@ class Interpreter {
         const start = yield* number(1)
         const length = args[2] ? yield* number(2) : Number.POSITIVE_INFINITY
         const from = Math.max(1, Math.round(start))
-        const to = Math.min(chars.length + 1, length === Number.POSITIVE_INFINITY ? chars.length + 1 : Math.round(start + length))
+        const to = Math.min(
+          chars.length + 1,
+          length === Number.POSITIVE_INFINITY ? chars.length + 1 : Math.round(start + length),
+        )
         return chars.slice(from - 1, Math.max(from - 1, to - 1)).join('')
       }
       case 'index':
@@ -569,8 +625,12 @@ class Interpreter {
         const array = args[1]
         if (array?.kind !== 'variable') throw new AwkError('split: not an array')
         const by = args[2]
-        const separator = by?.kind === 'regex' ? by.source : by ? yield* text(2) : this.#text(this.#variable('FS').value)
-        const parts = yield* this.#split(subject, by?.kind === 'regex' && separator.length === 1 ? `(${separator})` : separator)
+        const separator =
+          by?.kind === 'regex' ? by.source : by ? yield* text(2) : this.#text(this.#variable('FS').value)
+        const parts = yield* this.#split(
+          subject,
+          by?.kind === 'regex' && separator.length === 1 ? `(${separator})` : separator,
+        )
         const map = this.#array(array.name)
         map.clear()
         parts.forEach((part, i) => map.set(String(i + 1), fromInput(part)))
@@ -596,7 +656,9 @@ class Interpreter {
           }
           count++
           result += subject.slice(at, match.index)
-          result += replacement.replace(/\\\\&|\\&|&/g, (what) => (what === '&' ? match.groups[0]! : what === '\\&' ? '&' : `\\${match.groups[0]}`))
+          result += replacement.replace(/\\\\&|\\&|&/g, (what) =>
+            what === '&' ? match.groups[0]! : what === '\\&' ? '&' : `\\${match.groups[0]}`,
+          )
           at = match.end
           lastEnd = match.end
           from = match.end > match.index ? match.end : match.end + 1
@@ -713,7 +775,8 @@ class Interpreter {
         this.#readers.set(name, reader)
       }
       record = yield* this.#readRecord(reader.reader)
-      if (record !== undefined && expression.from === 'command') this.#setVariable('NR', toNumber(this.#variable('NR').value) + 1)
+      if (record !== undefined && expression.from === 'command')
+        this.#setVariable('NR', toNumber(this.#variable('NR').value) + 1)
     }
     if (record === undefined) return 0
     if (expression.target) yield* this.#assign(expression.target, fromInput(record))
@@ -830,7 +893,11 @@ class Interpreter {
         this.#sys.close(read)
         file = { fd: write, pid }
       } else {
-        const opened = yield* this.#sys.open(name, O_WRONLY | O_CREAT | (statement.redirect === '>' ? O_TRUNC : O_APPEND), 0o666)
+        const opened = yield* this.#sys.open(
+          name,
+          O_WRONLY | O_CREAT | (statement.redirect === '>' ? O_TRUNC : O_APPEND),
+          0o666,
+        )
         if (!opened.ok) throw new AwkError(`cannot open "${name}" for output (${strerror(opened.errno)})`)
         file = { fd: opened.value, pid: undefined }
       }

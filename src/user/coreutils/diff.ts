@@ -28,7 +28,8 @@ export function differences(a: readonly string[], b: readonly string[]): Hunk[] 
   const lengths = Array.from({ length: n + 1 }, () => new Uint32Array(m + 1))
   for (let i = n - 1; i >= 0; i--) {
     for (let j = m - 1; j >= 0; j--) {
-      lengths[i]![j] = a[start + i] === b[start + j] ? lengths[i + 1]![j + 1]! + 1 : Math.max(lengths[i + 1]![j]!, lengths[i]![j + 1]!)
+      lengths[i]![j] =
+        a[start + i] === b[start + j] ? lengths[i + 1]![j + 1]! + 1 : Math.max(lengths[i + 1]![j]!, lengths[i]![j + 1]!)
     }
   }
   const hunks: Hunk[] = []
@@ -63,18 +64,28 @@ function* linesOf(io: Io, path: string): Body<{ lines: string[]; title: string }
   if (opened.value !== 0) io.sys.close(opened.value)
   const lines = text.split(/(?<=\n)/)
   if (lines[lines.length - 1] === '') lines.pop()
-  return { lines, title: `${path}\t${formatTime('%Y-%m-%d %H:%M:%S.%N %z', seconds, Math.floor(((ns % 1e9) + 1e9) % 1e9))}` }
+  return {
+    lines,
+    title: `${path}\t${formatTime('%Y-%m-%d %H:%M:%S.%N %z', seconds, Math.floor(((ns % 1e9) + 1e9) % 1e9))}`,
+  }
 }
 
-const shown = (sign: string, line: string) => (line.endsWith('\n') ? sign + line : `${sign}${line}\n\\ No newline at end of file\n`)
+const shown = (sign: string, line: string) =>
+  line.endsWith('\n') ? sign + line : `${sign}${line}\n\\ No newline at end of file\n`
 
 function normal(a: string[], b: string[], hunks: Hunk[]): string {
   const range = ([from, to]: [number, number]) => (to - from <= 1 ? String(to) : `${from + 1},${to}`)
   return hunks
     .map(({ a: x, b: y }) => {
       const kind = x[0] === x[1] ? 'a' : y[0] === y[1] ? 'd' : 'c'
-      const left = a.slice(...x).map((line) => shown('< ', line)).join('')
-      const right = b.slice(...y).map((line) => shown('> ', line)).join('')
+      const left = a
+        .slice(...x)
+        .map((line) => shown('< ', line))
+        .join('')
+      const right = b
+        .slice(...y)
+        .map((line) => shown('> ', line))
+        .join('')
       return `${kind === 'a' ? x[0] : range(x)}${kind}${kind === 'd' ? y[0] : range(y)}\n${left}${kind === 'c' ? '---\n' : ''}${right}`
     })
     .join('')
@@ -89,7 +100,8 @@ function unified(a: string[], b: string[], hunks: Hunk[], context: number): stri
     const to = Math.min(a.length, hunks[last]!.a[1] + context)
     const fromB = hunks[i]!.b[0] - (hunks[i]!.a[0] - from)
     const toB = hunks[last]!.b[1] + (to - hunks[last]!.a[1])
-    const range = (low: number, high: number) => (high - low === 1 ? String(low + 1) : `${high === low ? low : low + 1},${high - low}`)
+    const range = (low: number, high: number) =>
+      high - low === 1 ? String(low + 1) : `${high === low ? low : low + 1},${high - low}`
     text += `@@ -${range(from, to)} +${range(fromB, toB)} @@\n`
     let at = from
     for (const hunk of hunks.slice(i, last + 1)) {
@@ -115,7 +127,10 @@ function* compare(io: Io, options: Options, left: string, right: string, header:
     return text
   }
   let hunks = differences(a.lines.map(fold), b.lines.map(fold))
-  if (options.has('B')) hunks = hunks.filter(({ a: x, b: y }) => [...a.lines.slice(...x), ...b.lines.slice(...y)].some((line) => line.trim() !== ''))
+  if (options.has('B'))
+    hunks = hunks.filter(({ a: x, b: y }) =>
+      [...a.lines.slice(...x), ...b.lines.slice(...y)].some((line) => line.trim() !== ''),
+    )
   if (hunks.length === 0) {
     if (options.has('s')) yield* io.out(`Files ${left} and ${right} are identical\n`)
     return 0
@@ -127,7 +142,9 @@ function* compare(io: Io, options: Options, left: string, right: string, header:
   if (header) yield* io.out(header)
   if (options.has('u') || options.has('U')) {
     const labels = options.values('label')
-    yield* io.out(`--- ${labels[0] ?? a.title}\n+++ ${labels[1] ?? b.title}\n${unified(a.lines, b.lines, hunks, Number(options.get('U') ?? 3))}`)
+    yield* io.out(
+      `--- ${labels[0] ?? a.title}\n+++ ${labels[1] ?? b.title}\n${unified(a.lines, b.lines, hunks, Number(options.get('U') ?? 3))}`,
+    )
   } else yield* io.out(normal(a.lines, b.lines, hunks))
   return 1
 }
@@ -137,7 +154,18 @@ export const diff = defineTool({
   usageStatus: 2,
   version: 'diff (GNU diffutils) 3.8',
   short: 'bBiNqrsuU:w',
-  long: [{ name: 'brief', as: 'q' }, { name: 'unified', as: 'U', argument: 'optional' }, { name: 'ignore-case', as: 'i' }, { name: 'ignore-all-space', as: 'w' }, { name: 'ignore-space-change', as: 'b' }, { name: 'recursive', as: 'r' }, { name: 'report-identical-files', as: 's' }, { name: 'new-file', as: 'N' }, { name: 'label', argument: 'required' }, { name: 'color', argument: 'optional' }],
+  long: [
+    { name: 'brief', as: 'q' },
+    { name: 'unified', as: 'U', argument: 'optional' },
+    { name: 'ignore-case', as: 'i' },
+    { name: 'ignore-all-space', as: 'w' },
+    { name: 'ignore-space-change', as: 'b' },
+    { name: 'recursive', as: 'r' },
+    { name: 'report-identical-files', as: 's' },
+    { name: 'new-file', as: 'N' },
+    { name: 'label', argument: 'required' },
+    { name: 'color', argument: 'optional' },
+  ],
   help: `Usage: diff [OPTION]... FILES
 Compare files line by line.
 
@@ -184,7 +212,10 @@ function* directories(io: Io, options: Options, left: string, right: string): Bo
       if (options.has('r')) status = Math.max(status, yield* directories(io, options, x, y))
       else yield* io.out(`Common subdirectories: ${x} and ${y}\n`)
     } else {
-      const flags = options.all.filter(({ option }) => 'rubwiBN'.includes(option)).map(({ option }) => option).join('')
+      const flags = options.all
+        .filter(({ option }) => 'rubwiBN'.includes(option))
+        .map(({ option }) => option)
+        .join('')
       status = Math.max(status, yield* compare(io, options, x, y, `diff ${flags ? `-${flags} ` : ''}${x} ${y}\n`))
     }
   }

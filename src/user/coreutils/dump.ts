@@ -31,7 +31,16 @@ function* bytesOf(io: Io, operands: readonly string[]): Body<Uint8Array | undefi
 const hex = (value: number, width: number) => value.toString(16).padStart(width, '0')
 const printable = (byte: number) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.')
 
-const NAMES: Record<number, string> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r' }
+const NAMES: Record<number, string> = {
+  0: '\\0',
+  7: '\\a',
+  8: '\\b',
+  9: '\\t',
+  10: '\\n',
+  11: '\\v',
+  12: '\\f',
+  13: '\\r',
+}
 
 interface Format {
   bytes: number
@@ -44,7 +53,16 @@ function odFormat(type: string): Format | undefined {
   if (!match) return undefined
   const [, kind, given] = match
   const size = { '': kind === 'a' || kind === 'c' ? 1 : 4, C: 1, S: 2, I: 4, L: 8, 1: 1, 2: 2, 4: 4, 8: 8 }[given!]!
-  if (kind === 'c') return { bytes: 1, width: 3, show: (bytes, at) => NAMES[bytes[at]!] ?? (bytes[at]! >= 32 && bytes[at]! < 127 ? String.fromCharCode(bytes[at]!) : bytes[at]!.toString(8).padStart(3, '0')) }
+  if (kind === 'c')
+    return {
+      bytes: 1,
+      width: 3,
+      show: (bytes, at) =>
+        NAMES[bytes[at]!] ??
+        (bytes[at]! >= 32 && bytes[at]! < 127
+          ? String.fromCharCode(bytes[at]!)
+          : bytes[at]!.toString(8).padStart(3, '0')),
+    }
   const value = (bytes: Uint8Array, at: number): bigint => {
     let result = 0n
     for (let i = size - 1; i >= 0; i--) result = (result << 8n) | BigInt(bytes[at + i] ?? 0)
@@ -52,16 +70,36 @@ function odFormat(type: string): Format | undefined {
   }
   const bits = size * 8
   const widest = (2n ** BigInt(bits) - 1n).toString(kind === 'x' ? 16 : kind === 'o' ? 8 : 10).length
-  if (kind === 'x' || kind === 'o') return { bytes: size, width: widest, show: (bytes, at) => value(bytes, at).toString(kind === 'x' ? 16 : 8).padStart(widest, '0') }
+  if (kind === 'x' || kind === 'o')
+    return {
+      bytes: size,
+      width: widest,
+      show: (bytes, at) =>
+        value(bytes, at)
+          .toString(kind === 'x' ? 16 : 8)
+          .padStart(widest, '0'),
+    }
   if (kind === 'u') return { bytes: size, width: widest, show: (bytes, at) => value(bytes, at).toString() }
-  if (kind === 'd') return { bytes: size, width: String(-(2n ** BigInt(bits - 1))).length, show: (bytes, at) => BigInt.asIntN(bits, value(bytes, at)).toString() }
+  if (kind === 'd')
+    return {
+      bytes: size,
+      width: String(-(2n ** BigInt(bits - 1))).length,
+      show: (bytes, at) => BigInt.asIntN(bits, value(bytes, at)).toString(),
+    }
   return undefined
 }
 
 export const od = defineTool({
   name: 'od',
   short: 'A:bcdj:N:ost:vxw::',
-  long: [{ name: 'address-radix', as: 'A', argument: 'required' }, { name: 'skip-bytes', as: 'j', argument: 'required' }, { name: 'read-bytes', as: 'N', argument: 'required' }, { name: 'format', as: 't', argument: 'required' }, { name: 'output-duplicates', as: 'v' }, { name: 'width', as: 'w', argument: 'optional' }],
+  long: [
+    { name: 'address-radix', as: 'A', argument: 'required' },
+    { name: 'skip-bytes', as: 'j', argument: 'required' },
+    { name: 'read-bytes', as: 'N', argument: 'required' },
+    { name: 'format', as: 't', argument: 'required' },
+    { name: 'output-duplicates', as: 'v' },
+    { name: 'width', as: 'w', argument: 'optional' },
+  ],
   help: `Usage: od [OPTION]... [FILE]...
 Print bytes as numbers.
 
@@ -78,7 +116,9 @@ Print bytes as numbers.
     const skip = parseSize(options.get('j') ?? '0') ?? 0
     const bytes = all.subarray(skip, options.has('N') ? skip + (parseSize(options.get('N')!) ?? 0) : undefined)
     const short: Record<string, string> = { b: 'o1', c: 'c', d: 'u2', o: 'o2', s: 'd2', x: 'x2' }
-    const types = options.all.flatMap(({ option, value }) => (option === 't' ? (value!.match(/[acdfoux][1248CSIL]?z?/g) ?? [value!]) : short[option] ? [short[option]!] : []))
+    const types = options.all.flatMap(({ option, value }) =>
+      option === 't' ? (value!.match(/[acdfoux][1248CSIL]?z?/g) ?? [value!]) : short[option] ? [short[option]!] : [],
+    )
     if (types.length === 0) types.push('o2')
     const formats: Format[] = []
     for (const type of types) {
@@ -91,7 +131,8 @@ Print bytes as numbers.
     }
     const width = Number(options.get('w') ?? (options.has('w') ? 32 : 16))
     const radix = options.get('A') ?? 'o'
-    const address = (at: number) => (radix === 'n' ? '' : at.toString(radix === 'd' ? 10 : radix === 'x' ? 16 : 8).padStart(radix === 'x' ? 6 : 7, '0'))
+    const address = (at: number) =>
+      radix === 'n' ? '' : at.toString(radix === 'd' ? 10 : radix === 'x' ? 16 : 8).padStart(radix === 'x' ? 6 : 7, '0')
     // Every format's cells are as wide as the widest asks for the same bytes.
     const perByte = Math.max(...formats.map((format) => (format.width + 1) / format.bytes))
     let before: string | undefined
@@ -108,7 +149,8 @@ Print bytes as numbers.
       star = false
       for (const [i, format] of formats.entries()) {
         let line = i === 0 ? address(skip + at) : ' '.repeat(address(0).length)
-        for (let k = 0; k < row.length; k += format.bytes) line += format.show(row, k).padStart(Math.ceil(perByte * format.bytes))
+        for (let k = 0; k < row.length; k += format.bytes)
+          line += format.show(row, k).padStart(Math.ceil(perByte * format.bytes))
         yield* io.out(`${line}\n`)
       }
     }
@@ -131,7 +173,9 @@ function* canonical(io: Io, bytes: Uint8Array, start: number, all: boolean): Bod
     before = key
     star = false
     const cells = Array.from({ length: 16 }, (_, i) => (i < row.length ? hex(row[i]!, 2) : '  '))
-    yield* io.out(`${hex(start + at, 8)}  ${cells.slice(0, 8).join(' ')}  ${cells.slice(8).join(' ')}  |${Array.from(row, printable).join('')}|\n`)
+    yield* io.out(
+      `${hex(start + at, 8)}  ${cells.slice(0, 8).join(' ')}  ${cells.slice(8).join(' ')}  |${Array.from(row, printable).join('')}|\n`,
+    )
   }
   if (bytes.length > 0) yield* io.out(`${hex(start + bytes.length, 8)}\n`)
 }
@@ -140,7 +184,12 @@ export const hexdump = defineTool({
   name: 'hexdump',
   version: 'hexdump from util-linux 2.38.1',
   short: 'bcCdn:os:vx',
-  long: [{ name: 'canonical', as: 'C' }, { name: 'length', as: 'n', argument: 'required' }, { name: 'skip', as: 's', argument: 'required' }, { name: 'no-squeezing', as: 'v' }],
+  long: [
+    { name: 'canonical', as: 'C' },
+    { name: 'length', as: 'n', argument: 'required' },
+    { name: 'skip', as: 's', argument: 'required' },
+    { name: 'no-squeezing', as: 'v' },
+  ],
   help: `Usage:
  hexdump [options] <file>...
 
@@ -161,7 +210,8 @@ export const hexdump = defineTool({
     const wide = options.has('x')
     for (let at = 0; at < bytes.length; at += 16) {
       let line = hex(skip + at, 7)
-      for (let i = at; i < Math.min(at + 16, bytes.length); i += 2) line += `${wide ? '    ' : ' '}${hex(bytes[i]! | ((bytes[i + 1] ?? 0) << 8), 4)}`
+      for (let i = at; i < Math.min(at + 16, bytes.length); i += 2)
+        line += `${wide ? '    ' : ' '}${hex(bytes[i]! | ((bytes[i + 1] ?? 0) << 8), 4)}`
       yield* io.out(`${line.padEnd(wide ? 71 : 46)}\n`)
     }
     if (bytes.length > 0) yield* io.out(`${hex(skip + bytes.length, 7)}\n`)
@@ -196,13 +246,18 @@ export const xxd: Program = {
     const all = yield* bytesOf(io, operands.slice(0, 1))
     if (!all) return 2
     const bytes = all.subarray(seek, seek + length)
-    if (plain) for (let at = 0; at < bytes.length; at += 30) yield* io.out(`${Array.from(bytes.subarray(at, at + 30), (byte) => hex(byte, 2)).join('')}\n`)
+    if (plain)
+      for (let at = 0; at < bytes.length; at += 30)
+        yield* io.out(`${Array.from(bytes.subarray(at, at + 30), (byte) => hex(byte, 2)).join('')}\n`)
     else {
       for (let at = 0; at < bytes.length; at += columns) {
         const row = bytes.subarray(at, at + columns)
         let cells = ''
-        for (let i = 0; i < columns; i++) cells += (i < row.length ? hex(row[i]!, 2) : '  ') + (group > 0 && (i + 1) % group === 0 ? ' ' : '')
-        yield* io.out(`${hex(seek + at, 8)}: ${cells}${group > 0 && columns % group === 0 ? ' ' : '  '}${Array.from(row, printable).join('')}\n`)
+        for (let i = 0; i < columns; i++)
+          cells += (i < row.length ? hex(row[i]!, 2) : '  ') + (group > 0 && (i + 1) % group === 0 ? ' ' : '')
+        yield* io.out(
+          `${hex(seek + at, 8)}: ${cells}${group > 0 && columns % group === 0 ? ' ' : '  '}${Array.from(row, printable).join('')}\n`,
+        )
       }
     }
     yield* io.flush()
@@ -215,7 +270,12 @@ export const cmp = defineTool({
   usageStatus: 2,
   version: 'cmp (GNU diffutils) 3.8',
   short: 'bi:ln:s',
-  long: [{ name: 'verbose', as: 'l' }, { name: 'quiet', as: 's' }, { name: 'silent', as: 's' }, { name: 'bytes', as: 'n', argument: 'required' }],
+  long: [
+    { name: 'verbose', as: 'l' },
+    { name: 'quiet', as: 's' },
+    { name: 'silent', as: 's' },
+    { name: 'bytes', as: 'n', argument: 'required' },
+  ],
   help: `Usage: cmp [OPTION]... FILE1 [FILE2]
 Compare two files byte by byte.
 
@@ -235,9 +295,13 @@ Compare two files byte by byte.
     for (let i = 0; i < Math.min(x.length, y.length); i++) {
       if (x[i] !== y[i]) {
         differ = true
-        if (options.has('l')) yield* io.out(`${String(i + 1).padStart(String(Math.max(x.length, y.length)).length)} ${x[i]!.toString(8).padStart(3)} ${y[i]!.toString(8).padStart(3)}\n`)
+        if (options.has('l'))
+          yield* io.out(
+            `${String(i + 1).padStart(String(Math.max(x.length, y.length)).length)} ${x[i]!.toString(8).padStart(3)} ${y[i]!.toString(8).padStart(3)}\n`,
+          )
         else {
-          if (!options.has('s')) yield* io.out(`${operands[0]} ${operands[1] ?? '-'} differ: byte ${i + 1}, line ${line}\n`)
+          if (!options.has('s'))
+            yield* io.out(`${operands[0]} ${operands[1] ?? '-'} differ: byte ${i + 1}, line ${line}\n`)
           return 1
         }
       }
@@ -245,7 +309,10 @@ Compare two files byte by byte.
     }
     if (x.length !== y.length) {
       const [name, short] = x.length < y.length ? [operands[0]!, x] : [operands[1] ?? '-', y]
-      if (!options.has('s')) yield* io.err(`cmp: EOF on ${name}${short.length === 0 ? ' which is empty' : ` after byte ${short.length}${options.has('l') ? '' : `, ${short[short.length - 1] === 10 ? 'line' : 'in line'} ${short[short.length - 1] === 10 ? line - 1 : line}`}`}\n`)
+      if (!options.has('s'))
+        yield* io.err(
+          `cmp: EOF on ${name}${short.length === 0 ? ' which is empty' : ` after byte ${short.length}${options.has('l') ? '' : `, ${short[short.length - 1] === 10 ? 'line' : 'in line'} ${short[short.length - 1] === 10 ? line - 1 : line}`}`}\n`,
+        )
       return 1
     }
     return differ ? 1 : 0

@@ -48,7 +48,12 @@ class Finder {
     const print: Test = (seen) => this.#print(`${seen.path}\n`)
     if (this.#words.length === 0) return print
     const test = this.#or()
-    if (this.#at < this.#words.length) throw new FindError(this.#words[this.#at] === ')' ? "you have too many ')'" : `paths must precede expression: \`${this.#words[this.#at]}'`)
+    if (this.#at < this.#words.length)
+      throw new FindError(
+        this.#words[this.#at] === ')'
+          ? "you have too many ')'"
+          : `paths must precede expression: \`${this.#words[this.#at]}'`,
+      )
     if (this.#acts) return test
     return function* (seen) {
       return (yield* test(seen)) && (yield* print(seen))
@@ -97,7 +102,8 @@ class Finder {
     if (word === '(') {
       this.#at++
       const test = this.#or()
-      if (this.#words[this.#at++] !== ')') throw new FindError("invalid expression; I was expecting to find a ')' somewhere but did not see one.")
+      if (this.#words[this.#at++] !== ')')
+        throw new FindError("invalid expression; I was expecting to find a ')' somewhere but did not see one.")
       return test
     }
     return this.#primary()
@@ -119,7 +125,13 @@ class Finder {
     const counted = (text: string, value: (seen: Seen) => number) => {
       const wanted = Number(text.replace(/^[-+]/, ''))
       if (Number.isNaN(wanted)) throw new FindError(`invalid argument \`${text}' to \`${name}'`)
-      return when((seen) => (text.startsWith('+') ? value(seen) > wanted : text.startsWith('-') ? value(seen) < wanted : value(seen) === wanted))
+      return when((seen) =>
+        text.startsWith('+')
+          ? value(seen) > wanted
+          : text.startsWith('-')
+            ? value(seen) < wanted
+            : value(seen) === wanted,
+      )
     }
     const ageNs = (seen: Seen) => this.#sys.monotonicNs() - seen.stat.mtimeNs
     switch (name) {
@@ -141,7 +153,15 @@ class Finder {
       }
       case '-type': {
         const letters = this.#argument(name).split(',')
-        const types: Record<string, string> = { f: 'file', d: 'directory', l: 'symlink', p: 'fifo', c: 'char', b: 'block', s: 'socket' }
+        const types: Record<string, string> = {
+          f: 'file',
+          d: 'directory',
+          l: 'symlink',
+          p: 'fifo',
+          c: 'char',
+          b: 'block',
+          s: 'socket',
+        }
         for (const letter of letters) if (!types[letter]) throw new FindError(`Unknown argument to -type: ${letter}`)
         return when((seen) => letters.some((letter) => types[letter] === seen.stat.type))
       }
@@ -176,7 +196,13 @@ class Finder {
         const text = this.#argument(name)
         const mode = changedMode(text.replace(/^[-/]/, ''), 0, false, 0)
         if (mode === undefined) throw new FindError(`invalid mode \`${text}'`)
-        return when((seen) => (text.startsWith('-') ? (seen.stat.mode & mode) === mode : text.startsWith('/') ? mode === 0 || (seen.stat.mode & mode) !== 0 : (seen.stat.mode & 0o7777) === mode))
+        return when((seen) =>
+          text.startsWith('-')
+            ? (seen.stat.mode & mode) === mode
+            : text.startsWith('/')
+              ? mode === 0 || (seen.stat.mode & mode) !== 0
+              : (seen.stat.mode & 0o7777) === mode,
+        )
       }
       case '-user':
       case '-uid': {
@@ -222,7 +248,10 @@ class Finder {
       }
       case '-ls':
         this.#acts = true
-        return (seen) => this.#print(`${String(seen.stat.inode).padStart(9)} ${String(Math.ceil(seen.stat.size / 4096) * 4).padStart(6)} ${modeText(seen.stat)} ${String(seen.stat.links).padStart(3)} ${USER(seen.stat.uid).padEnd(8)} ${GROUP(seen.stat.gid).padEnd(8)} ${String(seen.stat.size).padStart(8)} ${this.#time(seen, '%b %e %H:%M')} ${seen.path}\n`)
+        return (seen) =>
+          this.#print(
+            `${String(seen.stat.inode).padStart(9)} ${String(Math.ceil(seen.stat.size / 4096) * 4).padStart(6)} ${modeText(seen.stat)} ${String(seen.stat.links).padStart(3)} ${USER(seen.stat.uid).padEnd(8)} ${GROUP(seen.stat.gid).padEnd(8)} ${String(seen.stat.size).padStart(8)} ${this.#time(seen, '%b %e %H:%M')} ${seen.path}\n`,
+          )
       case '-delete':
         this.#acts = true
         this.depthFirst = true
@@ -243,7 +272,9 @@ class Finder {
       case '-ok':
         return this.#exec(name)
       default:
-        throw new FindError(name.startsWith('-') ? `unknown predicate \`${name}'` : `paths must precede expression: \`${name}'`)
+        throw new FindError(
+          name.startsWith('-') ? `unknown predicate \`${name}'` : `paths must precede expression: \`${name}'`,
+        )
     }
   }
 
@@ -268,7 +299,11 @@ class Finder {
     const [io, sys] = [this.#io, this.#sys]
     return function* (seen) {
       yield* io.flush()
-      const status = yield* runProgram(sys, 'find', words.map((word) => word.replaceAll('{}', seen.path)))
+      const status = yield* runProgram(
+        sys,
+        'find',
+        words.map((word) => word.replaceAll('{}', seen.path)),
+      )
       return status.exit === 0
     }
   }
@@ -300,9 +335,24 @@ class Finder {
       format.replace(/%(T[\w@+]|[%a-zA-Z])/g, (whole, what: string) => {
         const link = seen.stat.type === 'symlink' ? this.#sys.readlink(seen.path) : undefined
         const values: Record<string, string> = {
-          '%': '%', p: seen.path, f: baseName(seen.path), h: dirName(seen.path), P: seen.path.slice(seen.start.length).replace(/^\//, ''), H: seen.start, d: String(seen.depth),
-          s: String(seen.stat.size), m: (seen.stat.mode & 0o7777).toString(8), M: modeText(seen.stat), u: USER(seen.stat.uid), g: GROUP(seen.stat.gid), U: String(seen.stat.uid),
-          G: String(seen.stat.gid), i: String(seen.stat.inode), n: String(seen.stat.links), l: link?.ok ? link.value : '', t: this.#time(seen, '%a %b %e %H:%M:%S.%N0 %Y'),
+          '%': '%',
+          p: seen.path,
+          f: baseName(seen.path),
+          h: dirName(seen.path),
+          P: seen.path.slice(seen.start.length).replace(/^\//, ''),
+          H: seen.start,
+          d: String(seen.depth),
+          s: String(seen.stat.size),
+          m: (seen.stat.mode & 0o7777).toString(8),
+          M: modeText(seen.stat),
+          u: USER(seen.stat.uid),
+          g: GROUP(seen.stat.gid),
+          U: String(seen.stat.uid),
+          G: String(seen.stat.gid),
+          i: String(seen.stat.inode),
+          n: String(seen.stat.links),
+          l: link?.ok ? link.value : '',
+          t: this.#time(seen, '%a %b %e %H:%M:%S.%N0 %Y'),
           y: { file: 'f', directory: 'd', symlink: 'l', fifo: 'p', char: 'c', block: 'b', socket: 's' }[seen.stat.type],
         }
         if (what.startsWith('T')) return what === 'T@' ? this.#time(seen, '%s.%N0') : this.#time(seen, `%${what[1]}`)
@@ -327,7 +377,8 @@ function* visit(io: Io, finder: Finder, test: Test, seen: Seen, follow: boolean)
         const path = join(seen.path, name)
         const stat = follow ? io.sys.stat(path) : io.sys.lstat(path)
         const own = stat.ok ? stat : io.sys.lstat(path)
-        if (own.ok) yield* visit(io, finder, test, { path, stat: own.value, depth: seen.depth + 1, start: seen.start }, follow)
+        if (own.ok)
+          yield* visit(io, finder, test, { path, stat: own.value, depth: seen.depth + 1, start: seen.start }, follow)
       }
     }
   }

@@ -49,15 +49,27 @@ function borrowed(name: string, paths = [`/usr/bin/${name}`]): Program {
         if (!stat.ok || stat.value.type === 'directory') continue
         const opened = yield* sys.open(word)
         if (!opened.ok) continue
-        files[word.startsWith('/') ? word : `${cwd === '/' ? '' : cwd}/${word}`] = yield* readEverything(sys, opened.value)
+        files[word.startsWith('/') ? word : `${cwd === '/' ? '' : cwd}/${word}`] = yield* readEverything(
+          sys,
+          opened.value,
+        )
         sys.close(opened.value)
       }
-      const stdin = Object.keys(files).length > 0 && !args.includes('-') ? new Uint8Array(0) : yield* readEverything(sys, 0)
+      const stdin =
+        Object.keys(files).length > 0 && !args.includes('-') ? new Uint8Array(0) : yield* readEverything(sys, 0)
       library ??= yield* waitFor(import('just-bash/browser'))
       const bash = new library.Bash({ commands: [name as 'jq'], files, cwd })
       const latin = Array.from(stdin, (byte) => String.fromCharCode(byte)).join('')
-      const done = yield* waitFor(bash.exec(name, { args, stdin: latin, stdinKind: 'bytes' } as Parameters<typeof bash.exec>[1]))
-      if (done.stdout !== '') yield* sys.write(1, done.stdoutKind === 'bytes' ? Uint8Array.from(done.stdout, (char) => char.charCodeAt(0)) : encodeText(done.stdout))
+      const done = yield* waitFor(
+        bash.exec(name, { args, stdin: latin, stdinKind: 'bytes' } as Parameters<typeof bash.exec>[1]),
+      )
+      if (done.stdout !== '')
+        yield* sys.write(
+          1,
+          done.stdoutKind === 'bytes'
+            ? Uint8Array.from(done.stdout, (char) => char.charCodeAt(0))
+            : encodeText(done.stdout),
+        )
       if (done.stderr !== '') yield* sys.write(2, encodeText(done.stderr))
       return done.exitCode
     },
@@ -68,4 +80,3 @@ export const jq = borrowed('jq')
 export const md5sum = borrowed('md5sum')
 export const sha1sum = borrowed('sha1sum')
 export const sha256sum = borrowed('sha256sum')
-

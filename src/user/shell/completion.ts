@@ -6,18 +6,40 @@ import type { Shell } from './shell.ts'
 import { byBytes } from './variables.ts'
 
 /** The words that may stand next in a command line; `words` are those before, the command's name first. */
-export type Completer = (shell: { hostname: string; readdir(path: string): string[] }, words: readonly string[]) => string[]
+export type Completer = (
+  shell: { hostname: string; readdir(path: string): string[] },
+  words: readonly string[],
+) => string[]
 
 /** Completers by command; rooms fill it through the image's slot `completions`. */
 export const COMPLETIONS = new Map<string, Completer>()
 
-const KEYWORDS = ['if', 'then', 'else', 'elif', 'fi', 'for', 'while', 'until', 'do', 'done', 'case', 'esac', 'function', 'time', 'select']
+const KEYWORDS = [
+  'if',
+  'then',
+  'else',
+  'elif',
+  'fi',
+  'for',
+  'while',
+  'until',
+  'do',
+  'done',
+  'case',
+  'esac',
+  'function',
+  'time',
+  'select',
+]
 
 export function* complete(shell: Shell, line: string, cursor: number): Body<Completion> {
   const before = line.slice(0, cursor)
   const word = /(?:[^\s;|&<>()'"\\]|\\.)*$/.exec(before)![0]
   const start = cursor - word.length
-  const command = before.slice(0, start).split(/[;|&(]|\b(?:then|do|else|time)\b/).pop()!
+  const command = before
+    .slice(0, start)
+    .split(/[;|&(]|\b(?:then|do|else|time)\b/)
+    .pop()!
   const words = command.trim() === '' ? [] : command.trim().split(/\s+/)
   const text = word.replace(/\\(.)/g, '$1')
   let found: string[]
@@ -33,10 +55,14 @@ export function* complete(shell: Shell, line: string, cursor: number): Body<Comp
       return names.ok ? names.value : []
     }
     if (completer) found = [...completer({ hostname: shell.sys.hostname, readdir }, words), ...found]
-    if (['ping', 'arping', 'ssh', 'curl', 'traceroute', 'nc', 'telnet'].includes(words[0] ?? '')) found.push(...(yield* hostNames(shell)))
+    if (['ping', 'arping', 'ssh', 'curl', 'traceroute', 'nc', 'telnet'].includes(words[0] ?? ''))
+      found.push(...(yield* hostNames(shell)))
   }
   const fitting = [...new Set(found)].filter((one) => one.startsWith(text)).sort(byBytes)
-  return { words: fitting.map((one) => (one.startsWith('$') ? one : one.replace(/[\s'"\\$`&|;<>()*?]/g, '\\$&'))), start }
+  return {
+    words: fitting.map((one) => (one.startsWith('$') ? one : one.replace(/[\s'"\\$`&|;<>()*?]/g, '\\$&'))),
+    start,
+  }
 }
 
 function commandNames(shell: Shell): string[] {

@@ -40,7 +40,8 @@ export function* runInteractive(shell: Shell): Body<number> {
       return yield* runExitTrap(shell, shell.status)
     }
     if (text.trim() !== '') {
-      if (shell.history[shell.history.length - 1]?.text !== text) shell.history.push({ text: text.includes('<<') ? text : text.replace(/;?\n/g, '; ') })
+      if (shell.history[shell.history.length - 1]?.text !== text)
+        shell.history.push({ text: text.includes('<<') ? text : text.replace(/;?\n/g, '; ') })
       warned = false
     }
     try {
@@ -71,9 +72,17 @@ function* readCommand(shell: Shell, left: { text: string }): Body<string | undef
   }
 }
 
-function* readLine(shell: Shell, prompt: string, left: { text: string }): Body<{ text: string } | 'interrupted' | undefined> {
+function* readLine(
+  shell: Shell,
+  prompt: string,
+  left: { text: string },
+): Body<{ text: string } | 'interrupted' | undefined> {
   if (shell.sys.isatty(0)) {
-    const editor = new LineEditor(shell.sys, { prompt, history: shell.history, complete: (line, cursor) => complete(shell, line, cursor) })
+    const editor = new LineEditor(shell.sys, {
+      prompt,
+      history: shell.history,
+      complete: (line, cursor) => complete(shell, line, cursor),
+    })
     const typed = yield* editor.read(left)
     return typed.kind === 'line' ? { text: typed.text } : typed.kind === 'interrupt' ? 'interrupted' : undefined
   }
@@ -82,7 +91,8 @@ function* readLine(shell: Shell, prompt: string, left: { text: string }): Body<{
   for (;;) {
     const got = yield* shell.sys.read(0, 1)
     if (!got.ok && got.errno === 'EINTR') return 'interrupted'
-    if (!got.ok || got.value.length === 0) return bytes.length > 0 ? { text: decodeText(Uint8Array.from(bytes)) } : undefined
+    if (!got.ok || got.value.length === 0)
+      return bytes.length > 0 ? { text: decodeText(Uint8Array.from(bytes)) } : undefined
     if (got.value[0] === 10) return { text: decodeText(Uint8Array.from(bytes)) }
     bytes.push(got.value[0]!)
   }
@@ -124,7 +134,8 @@ function* notify(shell: Shell): Body<void> {
     if (shell.jobs.isDone(job)) {
       const status = shell.jobs.lastStatus(job)
       // A job that was interrupted at the keyboard is no news.
-      if (status.signal !== 'SIGINT' && status.signal !== 'SIGPIPE') yield* shell.print(`${shell.jobs.describe(job)}\n`, 2)
+      if (status.signal !== 'SIGINT' && status.signal !== 'SIGPIPE')
+        yield* shell.print(`${shell.jobs.describe(job)}\n`, 2)
       shell.jobs.remove(job)
     } else if (job.stopped && !job.notified) {
       job.notified = true

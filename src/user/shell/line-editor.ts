@@ -23,9 +23,28 @@ export type Typed = { kind: 'line'; text: string } | { kind: 'interrupt' } | { k
 
 /** Keys that come as more than one byte. */
 const SEQUENCES: [string, string][] = [
-  ['\x1b[A', 'up'], ['\x1bOA', 'up'], ['\x1b[B', 'down'], ['\x1bOB', 'down'], ['\x1b[C', 'right'], ['\x1bOC', 'right'], ['\x1b[D', 'left'], ['\x1bOD', 'left'],
-  ['\x1b[H', 'home'], ['\x1bOH', 'home'], ['\x1b[1~', 'home'], ['\x1b[F', 'end'], ['\x1bOF', 'end'], ['\x1b[4~', 'end'], ['\x1b[3~', 'delete'],
-  ['\x1b[1;5C', 'word-right'], ['\x1b[1;5D', 'word-left'], ['\x1bf', 'word-right'], ['\x1bb', 'word-left'], ['\x1bd', 'kill-word'], ['\x1b\x7f', 'rub-word'], ['\x1b.', 'last-argument'],
+  ['\x1b[A', 'up'],
+  ['\x1bOA', 'up'],
+  ['\x1b[B', 'down'],
+  ['\x1bOB', 'down'],
+  ['\x1b[C', 'right'],
+  ['\x1bOC', 'right'],
+  ['\x1b[D', 'left'],
+  ['\x1bOD', 'left'],
+  ['\x1b[H', 'home'],
+  ['\x1bOH', 'home'],
+  ['\x1b[1~', 'home'],
+  ['\x1b[F', 'end'],
+  ['\x1bOF', 'end'],
+  ['\x1b[4~', 'end'],
+  ['\x1b[3~', 'delete'],
+  ['\x1b[1;5C', 'word-right'],
+  ['\x1b[1;5D', 'word-left'],
+  ['\x1bf', 'word-right'],
+  ['\x1bb', 'word-left'],
+  ['\x1bd', 'kill-word'],
+  ['\x1b\x7f', 'rub-word'],
+  ['\x1b.', 'last-argument'],
 ]
 
 export class LineEditor {
@@ -81,7 +100,8 @@ export class LineEditor {
           this.#pending = this.#pending.slice(sequence[0].length)
           return sequence[1]
         }
-        const unfinished = this.#pending.startsWith('\x1b') && SEQUENCES.some(([bytes]) => bytes.startsWith(this.#pending))
+        const unfinished =
+          this.#pending.startsWith('\x1b') && SEQUENCES.some(([bytes]) => bytes.startsWith(this.#pending))
         if (!unfinished) {
           // An unknown sequence is swallowed whole.
           const unknown = /^\x1b(\[[\d;]*[A-Za-z~]|O.|.)/s.exec(this.#pending)
@@ -298,7 +318,8 @@ export class LineEditor {
     let text = '\r\n'
     for (let row = 0; row < rows; row++) {
       const cells: string[] = []
-      for (let column = 0; column * rows + row < names.length; column++) cells.push(names[column * rows + row]!.padEnd(width))
+      for (let column = 0; column * rows + row < names.length; column++)
+        cells.push(names[column * rows + row]!.padEnd(width))
       text += `${cells.join('').trimEnd()}\r\n`
     }
     yield* this.#print(text)

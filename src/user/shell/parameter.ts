@@ -29,13 +29,18 @@ function* valueOf(shell: Shell, name: string, index: Word | undefined): Body<Val
     const variable = shell.variables.find(name)
     if (which === '@' || which === '*') {
       const dynamic = shell.variables.dynamic.get(name)
-      const values = dynamic
-        ? [dynamic.get()]
-        : variable?.array
-          ? sortedKeys(variable).map((key) => variable.array!.get(key)!)
-          : variable?.value !== undefined
-            ? [variable.value]
-            : []
+      const values =
+        name === 'PIPESTATUS'
+          ? shell.pipeStatus.map(String)
+          : name === 'FUNCNAME'
+            ? shell.callStack.slice()
+            : dynamic
+              ? [dynamic.get()]
+              : variable?.array
+                ? sortedKeys(variable).map((key) => variable.array!.get(key)!)
+                : variable?.value !== undefined
+                  ? [variable.value]
+                  : []
       return { values, list: which, set: values.length > 0 }
     }
     const key = yield* shell.elementKey(name, index)
