@@ -13,6 +13,10 @@ overwriteGetLocale(() => locales.getStore() ?? 'en')
 // As app.html has it.
 const FRAME = '<html lang="en" data-theme="system">'
 
+/** A classic script, which runs as soon as it is read: the lab is being built while the page's own scripts arrive. */
+const startLab = (worker: string | undefined) =>
+  worker ? `<script src="/start-lab.js" data-worker="${worker}"></script>` : ''
+
 export const init: ServerInit = () => {
   if (!building) openRoom() // Not awaited: an article can be read while the database opens.
 }
@@ -30,7 +34,9 @@ export const handle: Handle = ({ event, resolve }) => {
   return locales.run(locale, async () => {
     const response = await resolve(event, {
       transformPageChunk: ({ html }) =>
-        html.replace(FRAME, `<html lang="${locale}" data-theme="${event.locals.theme}">`),
+        html
+          .replace(FRAME, `<html lang="${locale}" data-theme="${event.locals.theme}">`)
+          .replace('</head>', `${startLab(event.locals.worker)}</head>`),
       preload: ({ type }) => type === 'js' || type === 'css',
     })
     // For the test that counts them; of one request at a time.

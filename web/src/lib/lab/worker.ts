@@ -202,6 +202,9 @@ const scope = self as unknown as {
 }
 const reply = (message: Reply) => scope.postMessage(message)
 
+// What all labs share is made while the page isn't ready to say which lab it wants.
+new SimLab({ networks: [], hosts: [] }, { seed: 1, start: DEFAULT_START, capture: false })
+
 let server: LabServer | undefined
 
 scope.onmessage = ({ data }) => {
