@@ -1,5 +1,5 @@
 /** The lab's own console: what `lab# unplug web1:eth0` and its like mean. */
-import { closest, formatDuration, parseDuration, parsePercent, parseRate } from '#base/text'
+import { closest, formatDuration, formatRate, parseDuration, parsePercent, parseRate } from '#base/text'
 import type { LabPlan } from '#lab/plan'
 
 /** A `lab#` line, parsed. */
@@ -18,6 +18,9 @@ loss NETWORK PERCENT       lose some of the frames that leave the switch
 delay NETWORK DURATION     hold them back, one way
 rate NETWORK RATE          at most so many bits a second; \`unlimited\` ends it`
 
+/** More hosts than these a hint doesn't list. */
+const HOSTS_NAMED = 12
+
 export type ParsedVerb = { ok: true; verb: LabVerb } | { ok: false; what: string; hint: string }
 
 /** Parses a line typed at `lab#`. */
@@ -35,10 +38,10 @@ export function parseVerb(line: string, plan: LabPlan): ParsedVerb {
   }
   if (words.length !== arity[name]) {
     return fail(
-      `\`${name}\` takes ${arity[name]! - 1} words`,
+      `\`${name}\` takes ${arity[name] === 2 ? '1 word' : '2 words'}`,
       `write \`${
         LAB_HELP.split('\n')
-          .find((help) => help.startsWith(name))!
+          .find((help) => help.startsWith(`${name} `))!
           .split(/ {2,}/)[0]
       }\``,
     )
@@ -69,14 +72,15 @@ export function parseVerb(line: string, plan: LabPlan): ParsedVerb {
       ? fail(`\`${value}\` is no rate`, 'write it as 100mbit')
       : { ok: true, verb: { verb: 'rate', network: target, rateBps } }
   }
-  const [hostName = '', iface = ''] = target.split(':', 2)
+  const colon = target.indexOf(':')
+  const hostName = colon < 0 ? target : target.slice(0, colon)
+  const iface = colon < 0 ? '' : target.slice(colon + 1)
   const host = plan.hosts.find((candidate) => candidate.name === hostName)
   if (!host) {
-    const like = closest(
-      hostName,
-      plan.hosts.map((candidate) => candidate.name),
-    )
-    return fail(`there is no host \`${hostName}\``, like ? `did you mean \`${like}\`?` : 'look at `hosts:`')
+    const names = plan.hosts.map((candidate) => candidate.name)
+    const like = closest(hostName, names)
+    const some = names.length > HOSTS_NAMED ? 'look at `hosts:`' : `there is ${names.join(', ')}`
+    return fail(`there is no host \`${hostName}\``, like ? `did you mean \`${like}\`?` : some)
   }
   if (name === 'poweroff' || name === 'poweron') {
     return target === hostName
@@ -84,9 +88,10 @@ export function parseVerb(line: string, plan: LabPlan): ParsedVerb {
       : fail(`\`${target}\` is no host`, `write \`${hostName}\``)
   }
   if (!host.interfaces.some((candidate) => candidate.name === iface)) {
+    const first = host.interfaces[0]
     return fail(
       `\`${hostName}\` has no interface \`${iface}\` on a network`,
-      `write \`${hostName}:${host.interfaces[0]?.name ?? 'eth0'}\``,
+      first ? `write \`${hostName}:${first.name}\`` : 'it has no cables',
     )
   }
   return { ok: true, verb: { verb: name as 'plug' | 'unplug', host: hostName, interface: iface } }
@@ -106,6 +111,6 @@ export function formatVerb(verb: LabVerb): string {
     case 'delay':
       return `delay ${verb.network} ${formatDuration(verb.delayNs)}`
     case 'rate':
-      return `rate ${verb.network} ${verb.rateBps === Number.POSITIVE_INFINITY ? 'unlimited' : `${verb.rateBps}bit`}`
+      return `rate ${verb.network} ${verb.rateBps === Number.POSITIVE_INFINITY ? 'unlimited' : formatRate(verb.rateBps)}`
   }
 }

@@ -285,12 +285,12 @@ function interfaceOf(
 function addressesOf(source: YamlSource, node: unknown, words: string[]): AddressPlan[] {
   const addresses: AddressPlan[] = []
   for (const word of words) {
-    const [address = '', prefix = ''] = word.split('/')
+    const [address = '', prefix = '', ...more] = word.split('/')
     const ip = parseIpv4(address)
     const length = /^\d{1,2}$/.test(prefix) ? Number(prefix) : -1
     if (word.includes(':')) {
       source.mistakes.add(source.at(node), `\`${word}\`: IPv6 addresses aren't modelled yet`, 'use IPv4')
-    } else if (ip === undefined || length < 0 || length > 32) {
+    } else if (ip === undefined || length < 0 || length > 32 || more.length > 0) {
       source.mistakes.add(source.at(node), `\`${word}\` is no address with a prefix`, 'write it as 10.0.0.1/24')
     } else addresses.push({ address: formatIpv4(ip), prefix: length })
   }
