@@ -27,6 +27,11 @@ export async function netnsUnavailable(): Promise<string | undefined> {
   } catch {
     return 'no /dev/net/tun (modprobe tun)'
   }
+  try {
+    await promisify(execFile)('unshare', ['--mount', '--net', '--uts', '--ipc', '--pid', '--fork', 'true'])
+  } catch {
+    return 'this root may not make namespaces, as in a container without its privileges'
+  }
   return undefined
 }
 

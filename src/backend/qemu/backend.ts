@@ -42,10 +42,15 @@ export async function qemuUnavailable(): Promise<string | undefined> {
 export interface QemuOptions {
   /** Hears what takes long, such as the making of the root image. */
   onProgress?: (text: string) => void
+  /**
+   * A boot for each session, so that it gives the same bytes whatever ran before it. Without it, sessions with the same
+   * seed share one: some seconds less, and only a whole batch repeats to the byte.
+   */
+  bootEach?: boolean
 }
 
 /** Creates the backend. The machine is booted for the first session and serves all that follow with the same seed. */
-export function createQemuBackend({ onProgress }: QemuOptions = {}): Backend {
+export function createQemuBackend({ onProgress, bootEach = false }: QemuOptions = {}): Backend {
   let booted: { seed: number; machine: Promise<Machine> } | undefined
   let last: Promise<unknown> = Promise.resolve()
 
@@ -76,7 +81,8 @@ export function createQemuBackend({ onProgress }: QemuOptions = {}): Backend {
       try {
         const machine = await machineFor(options.seed)
         const session: LabSession = await openSession(machine, plan, options, async () => {
-          if (machine.running) await machine.request(['close']).catch(() => {})
+          if (bootEach) await stop()
+          else if (machine.running) await machine.request(['close']).catch(() => {})
           over()
         })
         return session

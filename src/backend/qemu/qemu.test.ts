@@ -63,6 +63,16 @@ describe.skipIf(why !== undefined)('a lab in a machine', { timeout: 240_000 }, (
     expect(digest(one![0])).not.toBe(digest(one![1]))
   })
 
+  test('a boot for each lab: the second does what the first did', async () => {
+    const fresh = createQemuBackend({ bootEach: true })
+    const digests: string[] = []
+    for (let i = 0; i < 2; i++) {
+      digests.push(digest(await run(await fresh.open(plan, { seed: 8, start: DEFAULT_START, capture: true }))))
+    }
+    await fresh.close()
+    expect(digests[1]).toBe(digests[0])
+  })
+
   test('time is virtual: it begins with 2026, and five minutes cost nothing', async () => {
     const session = await open(0)
     expect((await session.command('a', 'date')).output).toBe('Thu Jan  1 00:00:00 UTC 2026\n')
