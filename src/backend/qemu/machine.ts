@@ -66,9 +66,9 @@ function machineArguments(files: MachineFiles, folder: string, seed: number): st
 }
 
 /**
- * QEMU's two threads on one processor, first in first out: then its main loop never looks at the virtual CPU in the
- * instant between its halting and its instructions being counted, where it would move the clock too far. Where we may
- * not ask for that it happens in one run of some thirty.
+ * QEMU's two threads on one processor, first in first out: then its main loop can't look at the virtual CPU in the
+ * instant between its halting and its instructions being counted, where it would move the clock too far. Without that one
+ * run of some thirty differed. See docs/decisions/a-machine-that-waits-in-no-time.md.
  */
 function oneThreadAtATime(): string[] {
   const allowed = /^Cpus_allowed_list:.*?(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
