@@ -52,9 +52,13 @@ function buildWeb() {
   const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js')
   const run = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
     cwd: join(root, 'web'),
-    stdio: ['ignore', 'inherit', 'inherit'],
+    encoding: 'utf8',
   })
-  if (run.status !== 0) process.exit(run.status ?? 1)
+  if (run.status !== 0) {
+    // What a build that worked has to say interests nobody who only wants to read.
+    process.stderr.write(run.stdout + run.stderr)
+    process.exit(run.status ?? 1)
+  }
 }
 
 const sources = (name) => /\.(ts|json|sql)$/.test(name) && !/\.test\.ts$/.test(name)
