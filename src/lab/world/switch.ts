@@ -10,8 +10,11 @@ import { Cable, type End } from './cable.ts'
 
 /** BR_DEFAULT_AGEING_TIME: 300 s. Linux 6.1 include/linux/if_bridge.h. */
 const AGEING_NS = 300 * SECOND
-/** 01:80:c2:00:00:00 to 0f: addresses that a bridge never forwards. IEEE 802.1D table 7-10. */
-const RESERVED = 0x0180c2000000
+/**
+ * 01:80:c2:00:00:01 to 0f: what a bridge never forwards. The address before them is STP's, and passes a bridge that runs
+ * none. Linux 6.1 net/bridge/br_input.c: br_handle_frame().
+ */
+const RESERVED = 0x0180c2000001
 /** The bit of an Ethernet address that says group: the lowest of its first byte. */
 const GROUP = 2 ** 40
 
@@ -93,7 +96,7 @@ export class Switch {
         if (learnt.port !== from) learnt.port.end.transmit(packet)
         return
       }
-    } else if (target !== MAC_BROADCAST && target >= RESERVED && target <= RESERVED + 15) return
+    } else if (target !== MAC_BROADCAST && target >= RESERVED && target <= RESERVED + 14) return
     this.#flood(from, packet)
   }
 
