@@ -1,0 +1,107 @@
+/** Each optional room can be taken away: all but its dependants still boots and works, and nobody else names it. */
+import { describe, expect, test } from 'vitest'
+import { decodeUtf8 } from '#base/bytes'
+import { drive, SECOND } from '#base/sim'
+import { createCapture, type Image, type Room } from '#kernel/core'
+import { createDebian12, OPTIONAL } from '#lab/catalogue'
+import { parseLab } from '#lab/plan'
+import { World } from '#lab/world'
+import { importsOf, readSource, roomsOf, sourcesBelow } from './sources.ts'
+
+const listed = roomsOf(readSource('ROOMS.md')).filter(
+  ({ name, needed }) => /^(kernel|user|cluster)\//.test(name) && !needed,
+)
+
+/** A room and all that need it, directly or not. */
+function withDependants(name: string): Set<string> {
+  const gone = new Set([name])
+  for (let size = 0; size !== gone.size; ) {
+    size = gone.size
+    for (const room of OPTIONAL) if (room.needs.some((need) => gone.has(need))) gone.add(room.name)
+  }
+  return gone
+}
+
+/** What a script prints on the first of two hosts that boot an image. */
+async function runOn(image: Image, script: string): Promise<string> {
+  const { plan } = parseLab(
+    'networks: { lan: {} }\nhosts: { a: { eth0: lan 10.0.0.1/24 }, b: { eth0: lan 10.0.0.2/24 } }',
+    'lab.yaml',
+  )
+  const world = new World(plan, { seed: 1, startS: 0, image })
+  const { kernel } = world.host('a')
+  let output = ''
+  let ended = false
+  const out = createCapture({
+    onOutput: (bytes) => {
+      output += decodeUtf8(bytes)
+    },
+  })
+  kernel.spawn({
+    argv: ['bash', '-c', script],
+    files: [kernel.openPath('/dev/null', 2)!, out, out],
+    env: { PATH: '/usr/sbin:/usr/bin' },
+    onExit: () => {
+      ended = true
+    },
+  })
+  await drive(world.sim, 60 * SECOND, () => ended)
+  return output
+}
+
+/** What works without any optional room: the shell, the text tools, `ip`. */
+const NEEDED =
+  'ip -br addr show eth0; for i in 1 2; do echo $((i * 2)); done | sort -r; cat /proc/sys/net/ipv4/ip_forward; ls /etc/hosts'
+const PRINTED = 'eth0             UP             10.0.0.1/24 \n4\n2\n0\n/etc/hosts\n'
+
+/** A command of each room, and a line that it prints. A room that comes gets a line here. */
+const WORKS: Record<string, [command: string, prints: RegExp]> = {
+  'user/procps': ['sysctl net.ipv4.ip_forward', /^net\.ipv4\.ip_forward = 0$/m],
+  'user/nettools': ['arp -n; ethtool -i eth0', /^driver: /m],
+  'user/iputils': ['ping -c 1 10.0.0.2', /1 received/],
+  'user/tcpdump': ['tcpdump --version', /^tcpdump version/m],
+}
+
+test('the catalogue has the optional rooms of ROOMS.md, those that others need first', () => {
+  expect(OPTIONAL.map(({ name }) => name).sort()).toEqual(listed.map(({ name }) => name).sort())
+  expect(Object.keys(WORKS).sort(), 'each has a command to try').toEqual(listed.map(({ name }) => name).sort())
+  const before = new Set<string>()
+  for (const { name, needs } of OPTIONAL) {
+    for (const need of needs) {
+      const needed = listed.some((room) => room.name === need)
+      if (needed) expect(before, `${name} needs ${need}`).toContain(need)
+    }
+    before.add(name)
+  }
+})
+
+test('without any', async () => {
+  expect(await runOn(createDebian12([]), NEEDED)).toBe(PRINTED)
+})
+
+describe.each(listed)('without $name', ({ name }) => {
+  const gone = withDependants(name)
+  const rest: Room[] = OPTIONAL.filter((room) => !gone.has(room.name))
+
+  test('the others boot and work, and its programs are gone', async () => {
+    const image = createDebian12(rest)
+    expect(await runOn(image, NEEDED)).toBe(PRINTED)
+    for (const room of rest) {
+      const works = WORKS[room.name]
+      if (works) expect(await runOn(image, works[0]), room.name).toMatch(works[1])
+    }
+    const own = WORKS[name]?.[0].split(' ')[0]
+    if (own) expect(await runOn(image, own)).toMatch(/command not found/)
+  })
+
+  test('nobody else imports it', () => {
+    const importers = [...sourcesBelow('src'), ...sourcesBelow('web/src')].filter(
+      (path) =>
+        !path.startsWith(`src/${name}/`) &&
+        !/\.(test|cases)\.ts$/.test(path) &&
+        ![...gone].some((other) => path.startsWith(`src/${other}/`)) &&
+        importsOf(readSource(path)).includes(`#${name}`),
+    )
+    expect(importers).toEqual(['src/lab/catalogue/index.ts'])
+  })
+})
