@@ -37,8 +37,7 @@ class LabServer implements LabPort {
   constructor(plan: LabPlan, blocks: Block[], seed: number) {
     this.#plan = plan
     this.#blocks = blocks
-    this.lab = new SimLab(plan, { seed, start: DEFAULT_START, capture: false })
-    this.lab.world.sim.budgets = { events: EVENTS_MAX }
+    this.lab = new SimLab(plan, { seed, start: DEFAULT_START, capture: false, budgets: { events: EVENTS_MAX } })
     this.#recorder = new Recorder(this.lab.world)
     reply({ type: 'opened', kernel: this.lab.kernel })
     for (const { name } of plan.hosts) this.#consoles.set(name, new HostConsole(name, this))
