@@ -30,7 +30,8 @@ Type on the hosts of an article's lab, or of a lab file; simulated, so nothing h
   -h, --help          show this text
 
 At a prompt: @HOST goes to another host, @lab to the lab's console (unplug, poweroff, loss ...), @ lists them. Tab
-completes, arrows bring back what was typed, Ctrl-C ends what runs, Ctrl-D leaves. Commands may also come from a pipe.
+completes, arrows bring back what was typed, Ctrl-C ends what runs, Ctrl-D leaves. Virtual time passes while a command
+runs, and waits while you think. Commands may also come from a pipe.
 
 Exit status: that of the last command.`,
   options: { host: text, seed: integer, speed: factor },
