@@ -9,9 +9,47 @@ export function parseSignal(text: string): Signal | 0 | undefined {
     if (Number(text) === 0) return 0
     return (Object.keys(SIGNALS) as Signal[]).find((name) => SIGNALS[name] === Number(text))
   }
-  const upper = text.toUpperCase()
+  const upper = text.toUpperCase().replace(/^(SIG)?POLL$/, 'SIGIO') // One signal, two names.
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`
   return name in SIGNALS ? (name as Signal) : undefined
+}
+
+/** What regcomp(3) of glibc says of a pattern that isn't one. */
+function regexMistake(pattern: string): string {
+  const plain = pattern.replace(/\\./g, '')
+  if (/\[[^\]]*$/.test(plain)) return 'Unmatched [, [^, [:, [., or [='
+  if (plain.split('(').length > plain.split(')').length) return 'Unmatched ( or \\('
+  return pattern.endsWith('\\') ? 'Trailing backslash' : 'Invalid preceding regular expression'
+}
+
+/** The names of the signals in rows of 80 columns, as `kill -l` prints them. */
+function signalList(): string {
+  const names = numbered().map(([name]) => name)
+  const rows = ['']
+  for (const name of names) {
+    const row = rows.at(-1)!
+    if (row !== '' && row.length + 1 + name.length > 76) rows.push(name)
+    else rows[rows.length - 1] = row === '' ? name : `${row} ${name}`
+  }
+  return rows.map((row) => `${row}\n`).join('')
+}
+
+/** `kill -L`: seven a row, with their numbers. */
+function signalTable(): string {
+  const cells = numbered().map(([name, number]) => `${String(number).padStart(2)} ${name.padEnd(8)}`)
+  let text = ''
+  for (let i = 0; i < cells.length; i += 7) {
+    const row = cells.slice(i, i + 7).join('')
+    text += `${i + 7 < cells.length ? row.trimEnd() : row}\n`
+  }
+  return text
+}
+
+function numbered(): [string, number][] {
+  return (Object.keys(SIGNALS) as Signal[])
+    .map((name): [string, number] => [name === 'SIGIO' ? 'POLL' : name.slice(3), SIGNALS[name]])
+    .filter(([, number]) => number <= 31)
+    .sort(([, a], [, b]) => a - b)
 }
 
 const COMMON = [
@@ -119,7 +157,10 @@ function* grepProcesses(sys: Sys, argv: string[], kills: boolean): Body<number> 
     long,
   )
   for (const { option, value, message } of options) {
-    if (message !== undefined) return yield* complain(message.slice(message.indexOf(': ') + 2))
+    if (message !== undefined) {
+      yield* writeText(sys, 2, `${message}\n${kills ? PKILL_HELP : PGREP_HELP}`)
+      return 2
+    }
     if (option === 'h') {
       yield* writeText(sys, 1, kills ? PKILL_HELP : PGREP_HELP)
       return 0
@@ -143,7 +184,8 @@ function* grepProcesses(sys: Sys, argv: string[], kills: boolean): Body<number> 
     try {
       pattern = new RegExp(has('x') ? `^(?:${operands[0]})$` : operands[0], has('i') ? 'i' : '')
     } catch {
-      return yield* complain(`${operands[0]}: invalid regular expression`)
+      yield* writeText(sys, 2, `${name}: regex error: ${regexMistake(operands[0])}\n`)
+      return 2
     }
   }
   const all = yield* readProcesses(sys)
@@ -265,8 +307,7 @@ export function* killall(sys: Sys, argv: string[]): Body<number> {
   const { options, operands } = getopt(words, 'eIglqrs:vVwh', long)
   const has = (letter: string) => options.some(({ option }) => option === letter)
   if (has('l')) {
-    const names = (Object.keys(SIGNALS) as Signal[]).map((name) => name.slice(3))
-    yield* writeText(sys, 1, `${names.join(' ')}\n`)
+    yield* writeText(sys, 1, signalList())
     return 0
   }
   if (has('V')) {
@@ -290,7 +331,13 @@ export function* killall(sys: Sys, argv: string[]): Body<number> {
   let missing = false
   const waiting: number[] = []
   for (const name of operands) {
-    const pattern = has('r') ? new RegExp(name, has('I') ? 'i' : '') : undefined
+    let pattern: RegExp | undefined
+    try {
+      if (has('r')) pattern = new RegExp(name, has('I') ? 'i' : '')
+    } catch {
+      yield* writeText(sys, 2, `killall: Bad regular expression: ${name}\n`)
+      return 1
+    }
     const equal = (a: string) => (has('I') ? a.toLowerCase() === name.toLowerCase() : a === name)
     const all = yield* readProcesses(sys)
     const found = all.filter(
@@ -317,28 +364,44 @@ export function* killall(sys: Sys, argv: string[]): Body<number> {
   return missing ? 1 : 0
 }
 
+const KILL_HELP =
+  '\nUsage:\n kill [options] <pid> [...]\n\nOptions:\n <pid> [...]            send signal to every <pid> listed\n -<signal>, -s, --signal <signal>\n                        specify the <signal> to be sent\n -l, --list=[<signal>]  list all signal names, or convert one to a name\n -L, --table            list all signal names in a nice table\n\n -h, --help     display this help and exit\n -V, --version  output version information and exit\n\nFor more details see kill(1).\n'
+
 export function* killCommand(sys: Sys, argv: string[]): Body<number> {
   let signal: Signal | 0 = 'SIGTERM'
   const words = argv.slice(1)
-  const list = (Object.keys(SIGNALS) as Signal[]).map((name) => name.slice(3)).join(' ')
+  const program = argv[0] ?? 'kill'
+  if (words.length === 0) {
+    yield* writeText(sys, 2, KILL_HELP)
+    return 1
+  }
   while (words[0]?.startsWith('-') && words[0] !== '--') {
     const word = words.shift()!
-    if (word === '-l' || word === '-L' || word === '--list') {
-      yield* writeText(sys, 1, `${list}\n`)
+    if (word === '-L' || word === '--table') {
+      yield* writeText(sys, 1, signalTable())
+      return 0
+    }
+    if (word === '-l' || word.startsWith('--list')) {
+      const asked = word.startsWith('--list=') ? word.slice(7) : words[0]
+      if (asked === undefined) yield* writeText(sys, 1, signalList())
+      else {
+        const signal = parseSignal(asked)
+        if (signal === undefined || signal === 0) {
+          yield* writeText(sys, 2, `${program}: unknown signal name ${asked}\n`)
+          return 0
+        }
+        yield* writeText(sys, 1, `${/^\d/.test(asked) ? signal.slice(3) : SIGNALS[signal]}\n`)
+      }
       return 0
     }
     if (word === '-h' || word === '--help') {
-      yield* writeText(
-        sys,
-        1,
-        '\nUsage:\n kill [options] <pid> [...]\n\nOptions:\n <pid> [...]            send signal to every <pid> listed\n -<signal>, -s, --signal <signal>\n                        specify the <signal> to be sent\n -l, --list=[<signal>]  list all signal names, or convert one to a name\n -L, --table            list all signal names in a nice table\n\n -h, --help     display this help and exit\n -V, --version  output version information and exit\n\nFor more details see kill(1).\n',
-      )
+      yield* writeText(sys, 1, KILL_HELP)
       return 0
     }
     const text = word === '-s' || word === '--signal' ? (words.shift() ?? '') : word.replace(/^-s?|^--signal=/, '')
     const parsed = parseSignal(text)
     if (parsed === undefined) {
-      yield* writeText(sys, 2, `kill: unknown signal name ${text}\n`)
+      yield* writeText(sys, 2, `${program}: unknown signal name ${text}\n`)
       return 1
     }
     signal = parsed
@@ -352,7 +415,7 @@ export function* killCommand(sys: Sys, argv: string[]): Body<number> {
     yield* writeText(
       sys,
       2,
-      sent ? `kill: (${word}): ${strerror(sent.errno)}\n` : `kill: failed to parse argument: '${word}'\n`,
+      sent ? `${program}: (${word}): ${strerror(sent.errno)}\n` : `${program}: failed to parse argument: '${word}'\n`,
     )
   }
   return status

@@ -151,7 +151,7 @@ const COLUMNS: Record<string, Column> = {
   pmem: column('%MEM', 4, true, (p, c) => share(((p.rss * 4) / c.memoryKb) * 100)),
   start: column('START', 8, true, startedAt),
   stime: column('STIME', 5, true, startedAt),
-  bsdstart: column('START', 6, true, startedAt),
+  bsdstart: column('START', 5, true, startedAt),
   bsdtime: column('TIME', 6, true, bsdTime),
   nlwp: column('NLWP', 4, true, (p) => String(p.threads)),
   c: column('C', 2, true, (p, context) => String(Math.min(99, Math.floor(cpuShare(p, context))))),

@@ -102,7 +102,7 @@ export function* sysctl(sys: Sys, argv: string[]): Body<number> {
     else if (option === 'w') settings.write = true
     else if (option === 'dry-run') settings.dryRun = true
     else if (option === 'deprecated') settings.deprecated = true
-    else if (option === 'r') settings.pattern = new RegExp(value ?? '')
+    else if (option === 'r') settings.pattern = compiled(value ?? '')
     else if (option === 'p' || option === 'f') files.push(value ?? operands.shift() ?? '/etc/sysctl.conf')
     else if (option === 'system') files.push(...systemFiles(sys))
   }
@@ -114,7 +114,7 @@ export function* sysctl(sys: Sys, argv: string[]): Body<number> {
   for (const file of files) status |= yield* load(sys, file, settings, files.length > 1)
   if (files.length > 0) return status
   if (operands.length === 0) {
-    yield* writeText(sys, 1, SYSCTL_HELP)
+    yield* writeText(sys, 2, "sysctl: no variables specified\nTry `sysctl --help' for more information.\n")
     return 1
   }
   for (const operand of operands) {
@@ -126,6 +126,15 @@ export function* sysctl(sys: Sys, argv: string[]): Body<number> {
     } else status |= yield* showKey(sys, operand, settings)
   }
   return status
+}
+
+/** A pattern; one that is no regular expression matches nothing, and isn't told of. */
+function compiled(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern)
+  } catch {
+    return /$^/
+  }
 }
 
 /** `net.ipv4.conf.eth0/1.x` and `net/ipv4/...`: the first separator says which is which. */
@@ -195,9 +204,12 @@ function* set(sys: Sys, rawKey: string, rawValue: string, settings: Settings): B
     yield* writeText(sys, 2, `sysctl: ${text}\n`)
     return 1
   }
-  if (stat.value.type === 'directory') return yield* fail(`setting key "${key}": Is a directory`)
+  // What can't be written is told of, and counts as no failure: so the tool does it.
+  if (stat.value.type === 'directory' || (stat.value.mode & 0o200) === 0) {
+    yield* fail(`setting key "${key}": Invalid argument`)
+    return 0
+  }
   if (!settings.dryRun) {
-    if ((stat.value.mode & 0o222) === 0) return yield* fail(`permission denied on key "${key}"`)
     const opened = yield* sys.open(path, O_WRONLY | O_TRUNC)
     if (!opened.ok) return yield* fail(`setting key "${key}": ${strerror(opened.errno)}`)
     const written = yield* writeText(sys, opened.value, `${value}\n`)

@@ -116,14 +116,11 @@ export function* free(sys: Sys, argv: string[]): Body<number> {
   const total = kb('MemTotal')
   const available = kb('MemAvailable')
   const row = (name: string, values: number[]) =>
-    `${name.padEnd(7)}${values
-      .map((value) => show(value).padStart(12))
-      .join('')
-      .slice(0)}`
-  const head = `       ${['total', 'used', 'free', 'shared', 'buff/cache', 'available'].map((name) => name.padStart(12)).join('')}`
+    `${name.padEnd(8)}${values.map((value) => show(value).padStart(12)).join('')}`
+  const head = `        ${['total', 'used', 'free', 'shared', 'buff/cache', 'available'].map((name) => name.padStart(12)).join('')}`
   const swap = kb('SwapTotal')
   const lines = [
-    head.replace(/^ {7}/, '       '),
+    head,
     row('Mem:', [total, total - available, kb('MemFree'), kb('Shmem'), cache, available]),
     row('Swap:', [swap, swap - kb('SwapFree'), kb('SwapFree')]),
   ]
@@ -178,7 +175,7 @@ export function* watch(sys: Sys, argv: string[]): Body<number> {
   const given = options.find(({ option }) => option === 'n')?.value
   const interval = given === undefined ? 2 : Number(given)
   if (!Number.isFinite(interval) || interval < 0) {
-    yield* writeText(sys, 2, `watch: failed to parse argument: '${given}'\n`)
+    yield* writeText(sys, 2, `watch: failed to parse argument: '${given}': Invalid argument\n`)
     return 1
   }
   const seconds = Math.max(0.1, interval)
@@ -340,6 +337,10 @@ export function* dmesg(sys: Sys, argv: string[]): Body<number> {
   return 0
 }
 
+// Linux 6.1 include/uapi/linux/if.h.
+const IFF_UP = 0x1
+const IFF_LOOPBACK = 0x8
+
 const HOSTNAME_HELP = `Usage: hostname [-b] {hostname|-F file}         set host name (from file)
        hostname [-a|-A|-d|-f|-i|-I|-s|-y]       display formatted name
        hostname                                 display host name
@@ -379,7 +380,7 @@ export function* hostname(sys: Sys, argv: string[]): Body<number> {
     return 0
   }
   const file = options.find(({ option }) => option === 'F')?.value
-  let name = operands[0]
+  let name: string | undefined = operands[0]
   if (file !== undefined) {
     const text = yield* readTextFile(sys, file)
     if (!text.ok) {
@@ -392,13 +393,12 @@ export function* hostname(sys: Sys, argv: string[]): Body<number> {
       ?.trim()
   }
   if (name !== undefined) {
-    const set = sys.sethostname(name)
-    if (set.ok) return 0
-    yield* writeText(
-      sys,
-      2,
-      `hostname: ${set.errno === 'EINVAL' ? 'the specified hostname is invalid' : strerror(set.errno)}\n`,
-    )
+    // The kernel would take any bytes; the tool doesn't.
+    const good = name.split('.').every((label) => /^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$/.test(label))
+    const set = good ? sys.sethostname(name) : undefined
+    if (set?.ok) return 0
+    const why = !set || set.errno === 'EINVAL' ? 'the specified hostname is invalid' : strerror(set.errno)
+    yield* writeText(sys, 2, `hostname: ${why}\n`)
     return 1
   }
   const own = sys.hostname
@@ -416,10 +416,15 @@ export function* hostname(sys: Sys, argv: string[]): Body<number> {
       }
       said = found.join(' ')
     } else {
+      const links = sys.netlink({ type: 'RTM_GETLINK' })
+      const usable = new Set<number>()
+      for (const { ifindex, flags } of (links.ok ? links.messages : []) as { ifindex: number; flags: number }[]) {
+        if ((flags & IFF_UP) !== 0 && (flags & IFF_LOOPBACK) === 0) usable.add(ifindex)
+      }
       const answer = sys.netlink({ type: 'RTM_GETADDR' })
-      const messages = answer.ok ? (answer.messages as { local: number; scope: number }[]) : []
+      const messages = answer.ok ? (answer.messages as { local: number; ifindex: number }[]) : []
       said = messages
-        .filter(({ scope }) => scope !== 254)
+        .filter(({ ifindex }) => usable.has(ifindex))
         .map(({ local }) => `${[24, 16, 8, 0].map((shift) => (local >>> shift) & 255).join('.')} `)
         .join('')
     }
