@@ -34,6 +34,15 @@ export interface Room {
   close(): Promise<void>
 }
 
+/** The system's Chromium, without a window. */
+export function launchBrowser(): Promise<Browser> {
+  // As root, Chromium's own sandbox can't be had.
+  return chromium.launch({
+    executablePath: CHROMIUM!,
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  })
+}
+
 /** Starts the built server on a free port, with data of its own. */
 export async function openRoom(options: { articles?: string; bookmarks?: string } = {}): Promise<Room> {
   const data = mkdtempSync(join(tmpdir(), 'kaidoku-room-'))
@@ -55,11 +64,7 @@ export async function openRoom(options: { articles?: string; bookmarks?: string 
   })
   await listening(server)
   const address = `http://127.0.0.1:${port}`
-  // As root, Chromium's own sandbox can't be had.
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM!,
-    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-  })
+  const browser = await launchBrowser()
   const errors: string[] = []
   return {
     address,
