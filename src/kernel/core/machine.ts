@@ -6,7 +6,7 @@
  */
 import { encodeUtf8 } from '#base/bytes'
 import { AssertionFailed, assert, BudgetExceeded, NotModelled } from '#base/check'
-import type { Target } from '#base/sim'
+import { type Target, TIME_MAX_NS } from '#base/sim'
 import type { OpenFile } from './file.ts'
 import type { KernelHost } from './kernel.ts'
 import { LoadAverage } from './load.ts'
@@ -137,7 +137,10 @@ export class Machine implements Target {
       }
     } catch (thrown) {
       if (thrown instanceof ProcessEnd) this.#finish(process, thrown.status)
-      else if (thrown instanceof NotModelled && this.host.onNotModelled) {
+      else if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
+        // A program that calls itself without end runs off its stack here as there.
+        this.#exit(process, { signal: 'SIGSEGV' })
+      } else if (thrown instanceof NotModelled && this.host.onNotModelled) {
         // Said where the program says its own errors, and to whoever runs the lab; the host lives on.
         process.file(2)?.write(encodeUtf8(`${process.name}: not modelled: ${thrown.message}\n`))
         this.#exit(process, { exit: NOT_MODELLED_STATUS })
@@ -175,7 +178,8 @@ export class Machine implements Target {
     }
     process.waiting = wait
     for (const queue of wait.queues) queue.add(process)
-    if (wait.untilNs !== Number.POSITIVE_INFINITY) {
+    // What is due after the end of all labs never is.
+    if (wait.untilNs <= TIME_MAX_NS) {
       if (process.slot < 0) process.slot = sim.slot(`${this.host.name}: ${process.name}[${process.pid}]`, process)
       sim.arm(process.slot, wait.untilNs)
     }
