@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { build } from './build.js'
 import { root } from './setup.js'
 
-await build(['bench'])
+await build(process.argv[2] === 'start' ? ['bench', 'cli'] : ['bench'])
 // The garbage collector's helpers are left out, so that CPU time is the work of the one thread that is measured.
 const run = spawnSync(
   process.execPath,

@@ -3,6 +3,8 @@ const WORKLOADS: Record<string, () => Promise<(options: Record<string, string>) 
   sched: async () => (await import('./sched.ts')).sched,
   hops: async () => (await import('./hops.ts')).hops,
   idle: async () => (await import('./idle.ts')).idle,
+  hosts: async () => (await import('./hosts.ts')).hosts,
+  start: async () => (await import('./start.ts')).startBench,
 }
 
 const HELP = `Usage: npm run bench -- WORKLOAD [--key=value]...
@@ -13,7 +15,11 @@ Measure the engine; one line of JSON a run, rates by CPU time.
   hops   --routers=10 --packets=200000 --size=64 --bytes=0|1|2
          UDP across routers; 1: every frame as bytes, 2: captured on every link
   idle   --hosts=1000
-         whole Linux hosts on one switch, ten seconds without work`
+         whole Linux hosts on one switch, ten seconds without work
+  hosts  --hosts=100
+         a whole lab of so many hosts: the memory of the process
+  start  --runs=9 --article=src/backend/conformance/ip/ttl.md
+         kaidoku run as a new process: ms to its first output`
 
 const [name, ...words] = process.argv.slice(2)
 const load = name !== undefined && Object.hasOwn(WORKLOADS, name) ? WORKLOADS[name] : undefined

@@ -89,3 +89,39 @@ test('many stale entries are swept, and nothing is lost', () => {
   sim.run()
   expect([fired, sim.nowNs, sim.events]).toEqual([2000, 1000, 2000])
 })
+
+test('more than the heap holds: still by time, then by order of arming', () => {
+  forSeeds(6, (random) => {
+    const sim = new Simulator(1)
+    const order = new Map<number, number>()
+    const slots: number[] = []
+    let armed = 0
+    let fired = 0
+    let [lastTime, lastOrder] = [-1, -1]
+    const delay = () => random.below(2 ** random.below(32)) // Packets and timers, mixed.
+    const arm = (id: number, dueNs: number) => {
+      order.set(id, armed++)
+      sim.arm(slots[id]!, dueNs)
+    }
+    for (let id = 0; id < 12_000; id++) {
+      slots.push(
+        sim.slot('s', {
+          fire() {
+            expect(sim.nowNs > lastTime || (sim.nowNs === lastTime && order.get(id)! > lastOrder)).toBe(true)
+            lastTime = sim.nowNs
+            lastOrder = order.get(id)!
+            order.delete(id)
+            if (++fired > 30_000) return
+            arm(id, sim.nowNs + delay())
+            const other = random.below(slots.length)
+            if (random.below(4) === 0) arm(other, sim.nowNs + delay()) // Earlier or later than it was.
+          },
+        }),
+      )
+      arm(id, sim.nowNs + delay())
+      if (id % 3000 === 2999) sim.run(sim.nowNs + 1000)
+    }
+    sim.run()
+    expect([order.size, sim.nextNs()]).toEqual([0, Number.POSITIVE_INFINITY])
+  })
+})

@@ -1,12 +1,15 @@
 /**
  * Virtual time and the event queue.
  *
- * The queue is a binary heap over two Float64Arrays: the time, and (sequence * 2^22 + slot), so that equal times run in
- * order of scheduling. An event is data: a slot that belongs to a bound object with a method `fire`. A timer that is put
- * back only writes a number; its entry moves when it comes up early. The entry of the event that is running stays at the top until something else is armed, which then
- * takes its place: most events put one back.
+ * An event is data: a slot that belongs to a bound object with a method `fire`. The queue is a binary heap over two
+ * Float64Arrays: the time, and (sequence * 2^22 + slot), so that equal times run in order of scheduling. When there are
+ * too many for a small heap, only what is due before a horizon is in it; the rest waits in no order (see later.ts) and
+ * comes in when the heap is empty. A timer that is put back only writes a number; its entry moves when it comes up early.
+ * The entry of the event that is running stays at the top until something else is armed, which then takes its place:
+ * most events put one back.
  */
 import { AssertionFailed, assert, BudgetExceeded } from '#base/check'
+import { Later } from './later.ts'
 import { RandomStream } from './random.ts'
 
 const SLOT_BITS = 22
@@ -21,6 +24,9 @@ const ENTRY_TIME = 2
 /** When it is due, if that is later than its entry: LATEST isn't ENTRY then. */
 const DUE = 3
 const SLOT_FIELDS = 4
+/** A heap of more is laid out anew, with a nearer horizon; all of at most so many go into it, with none. */
+const HEAP_MAX = 4096
+const HEAP_ALL = 1024
 /** 2^53 ns, about 104 days: a later time would no longer be whole nanoseconds. */
 export const TIME_MAX_NS = Number.MAX_SAFE_INTEGER
 
@@ -48,9 +54,13 @@ export class Simulator {
   budgets: Budgets = {}
 
   // The heap, always with an entry of time Infinity after its last, so that a parent's second child can be looked at.
-  #times = new Float64Array(1024).fill(Number.POSITIVE_INFINITY)
-  #keys = new Float64Array(1024)
+  #times = new Float64Array(HEAP_MAX * 2).fill(Number.POSITIVE_INFINITY)
+  #keys = new Float64Array(HEAP_MAX * 2)
   #size = 0
+  #sizeMax = HEAP_MAX
+  /** What is due from the horizon on isn't in the heap. */
+  readonly #later = new Later()
+  #horizonNs = Number.POSITIVE_INFINITY
   /** Whether the top entry has been taken and its place is free. */
   #hole = false
   #sequence = 0
@@ -122,10 +132,23 @@ export class Simulator {
     }
     slots[at + ENTRY] = key
     slots[at + ENTRY_TIME] = whenNs
-    if (this.#hole) {
+    this.#place(at)
+  }
+
+  /** Puts the entry that a slot says it has into the queue. */
+  #place(at: number): void {
+    const slots = this.#slots
+    const time = slots[at + ENTRY_TIME]!
+    if (time >= this.#horizonNs) {
+      this.#later.count++
+      this.#later.push(slots, at + ENTRY)
+    } else if (this.#hole) {
       this.#hole = false
-      this.#siftDown(whenNs, key)
-    } else this.#push(whenNs, key)
+      this.#siftDown(time, slots[at + ENTRY]!)
+    } else {
+      this.#push(time, slots[at + ENTRY]!)
+      if (this.#size > this.#sizeMax) this.#spread()
+    }
   }
 
   /** What was armed on a slot won't fire. */
@@ -212,7 +235,7 @@ export class Simulator {
     let left = (this.budgets.events ?? Number.POSITIVE_INFINITY) - this.events
     const check = this.budgets.check
     this.#fillHole() // The event before threw, or stopped the run.
-    while (this.#size > 0) {
+    while (this.#size > 0 || this.#refill()) {
       const time = this.#times[0]!
       const key = this.#keys[0]!
       const slot = slotOf(key)
@@ -251,7 +274,7 @@ export class Simulator {
   /** Sees to it that the top entry is one that will fire. */
   #settle(): void {
     this.#fillHole()
-    while (this.#size > 0) {
+    while (this.#size > 0 || this.#refill()) {
       const key = this.#keys[0]!
       const at = slotOf(key) * SLOT_FIELDS
       if (key === this.#slots[at + LATEST]) return
@@ -269,9 +292,13 @@ export class Simulator {
       slots[at + ENTRY] = -1
       this.#pop()
     } else {
-      slots[at + ENTRY] = slots[at + LATEST]!
-      slots[at + ENTRY_TIME] = slots[at + DUE]!
-      this.#siftDown(slots[at + DUE]!, slots[at + LATEST]!)
+      const due = slots[at + DUE]!
+      const latest = slots[at + LATEST]!
+      slots[at + ENTRY] = latest
+      slots[at + ENTRY_TIME] = due
+      this.#hole = true
+      this.#place(at)
+      if (this.#hole) this.#fillHole()
     }
   }
 
@@ -282,10 +309,7 @@ export class Simulator {
   }
 
   #push(time: number, key: number): void {
-    if (this.#size + 2 > this.#times.length) {
-      this.#keys = grown(this.#keys)
-      this.#times = grown(this.#times).fill(Number.POSITIVE_INFINITY, this.#size)
-    }
+    if (this.#size + 2 > this.#times.length) this.#grow()
     const times = this.#times
     const keys = this.#keys
     let i = this.#size++
@@ -339,52 +363,99 @@ export class Simulator {
     keys[i] = key
   }
 
+  /** The heap is empty: brings in what is due first, and says whether there is anything. */
+  #refill(): boolean {
+    const later = this.#later
+    if (later.count > HEAP_ALL) this.#horizonNs = later.take()
+    else {
+      later.drain()
+      this.#horizonNs = Number.POSITIVE_INFINITY
+    }
+    const out = later.out
+    for (let i = 0; i < later.found; i += 2) this.#push(out[i + 1]!, out[i]!)
+    this.#sizeMax = Math.max(HEAP_MAX, 2 * this.#size) // As many may be due at one moment.
+    return this.#size > 0
+  }
+
+  /** The heap is too large: all in it is due later, and the first of it comes back. */
+  #spread(): void {
+    const later = this.#later
+    later.restart(this.nowNs)
+    const entry = new Float64Array(2)
+    for (let i = 0; i < this.#size; i++) {
+      entry[0] = this.#keys[i]!
+      entry[1] = this.#times[i]!
+      later.count++
+      later.push(entry, 0)
+    }
+    this.#clearHeap()
+    this.#refill()
+  }
+
+  #clearHeap(): void {
+    this.#times.fill(Number.POSITIVE_INFINITY, 0, this.#size)
+    this.#size = 0
+  }
+
+  #grow(): void {
+    this.#keys = grown(this.#keys)
+    this.#times = grown(this.#times).fill(Number.POSITIVE_INFINITY, this.#size)
+  }
+
   #sweepIfStale(): void {
-    if (this.#stale > 1024 && this.#stale * 2 > this.#size) this.#sweep()
+    if (this.#stale > 1024 && this.#stale * 2 > this.#size + this.#later.count) this.#sweep()
   }
 
   /** Drops the stale entries, when most are. */
   #sweep(): void {
+    this.#putBack(this.#takeOut())
+  }
+
+  /** Empties the queue; returns the slots that have an entry. */
+  #takeOut(): number[] {
     this.#fillHole()
-    const kept: [number, number][] = []
-    for (let i = 0; i < this.#size; i++) {
-      const key = this.#keys[i]!
-      if (this.#slots[slotOf(key) * SLOT_FIELDS + ENTRY] === key) kept.push([this.#times[i]!, key])
+    const later = this.#later
+    const kept: number[] = []
+    const keep = (key: number) => {
+      const slot = slotOf(key)
+      if (this.#slots[slot * SLOT_FIELDS + ENTRY] === key) kept.push(slot)
     }
-    kept.sort((a, b) => a[0] - b[0] || a[1] - b[1]) // A sorted array is a heap.
-    this.#times.fill(Number.POSITIVE_INFINITY, kept.length, this.#size)
-    this.#size = kept.length
-    kept.forEach(([time, key], i) => {
-      this.#times[i] = time
-      this.#keys[i] = key
-    })
+    for (let i = 0; i < this.#size; i++) keep(this.#keys[i]!)
+    later.drain()
+    for (let i = 0; i < later.found; i += 2) keep(later.out[i]!)
+    this.#clearHeap()
     this.#stale = 0
+    return kept
+  }
+
+  /** Fills an empty queue with the entries of slots. */
+  #putBack(kept: number[]): void {
+    this.#later.restart(this.nowNs)
+    for (const slot of kept) {
+      this.#later.count++
+      this.#later.push(this.#slots, slot * SLOT_FIELDS + ENTRY)
+    }
+    this.#refill()
   }
 
   /** Gives everything pending new sequence numbers in the same order; after two thousand million of them. */
   #renumber(): void {
-    this.#sweep()
     const slots = this.#slots
     const armed: number[] = []
-    for (let i = 0; i < this.#size; i++) {
-      const slot = slotOf(this.#keys[i]!)
+    for (const slot of this.#takeOut()) {
       if (slots[slot * SLOT_FIELDS + LATEST] === -1) slots[slot * SLOT_FIELDS + ENTRY] = -1
       else armed.push(slot)
     }
     // What counts is the order in which they were armed, also for an entry that waits early.
     armed.sort((a, b) => slots[a * SLOT_FIELDS + LATEST]! - slots[b * SLOT_FIELDS + LATEST]!)
-    this.#times.fill(Number.POSITIVE_INFINITY, 0, this.#size)
-    this.#size = 0
     this.#sequence = 0
     for (const slot of armed) {
       const at = slot * SLOT_FIELDS
-      const due = this.due(slot)
-      const key = this.#sequence++ * SLOTS_MAX + slot
-      slots[at + LATEST] = key
-      slots[at + ENTRY] = key
-      slots[at + ENTRY_TIME] = due
-      this.#push(due, key)
+      slots[at + ENTRY_TIME] = this.due(slot)
+      slots[at + LATEST] = this.#sequence++ * SLOTS_MAX + slot
+      slots[at + ENTRY] = slots[at + LATEST]!
     }
+    this.#putBack(armed)
   }
 }
 
