@@ -62,7 +62,6 @@ describe('wait', () => {
 
   test('orphans become children of init, which reaps them', async () => {
     const ran = await run(function* (sys) {
-      // biome-ignore lint/correctness/useYield: it ends before it would block
       const middle = sys.fork(function* (child) {
         child.fork(function* (grandchild) {
           yield* grandchild.sleep(SECOND)
@@ -392,7 +391,6 @@ describe('what stops a run', () => {
     await expect(stop).rejects.toThrow('a: prog[302]: IPv7')
     await drive(host.sim)
     expect(host.machine.processes.size).toBe(1)
-    // biome-ignore lint/correctness/useYield: it ends before it would block
     const bug = run(function* () {
       throw new AssertionFailed('impossible')
     })

@@ -23,7 +23,6 @@ export const iproute2: Room = {
       image.program({
         name,
         paths: [`/usr/sbin/${name}`],
-        // biome-ignore lint/correctness/useYield: a program is a generator, and this one stops at once.
         main: function* (_sys: Sys, _argv: string[]): Body<number> {
           throw new NotModelled(name)
         },

@@ -50,11 +50,9 @@ function fakeSys(): Sys {
     },
     isatty: () => false,
     readdir: () => ({ ok: true, value: [] }),
-    // biome-ignore lint/correctness/useYield: nothing blocks here.
     *open() {
       return { ok: false, errno: 'ENOENT' }
     },
-    // biome-ignore lint/correctness/useYield: nothing blocks here.
     *write(_fd: number, bytes: Uint8Array) {
       return { ok: true, value: bytes.length }
     },

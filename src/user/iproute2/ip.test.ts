@@ -179,11 +179,9 @@ function run(command: string): { out: string; err: string; status: number } {
   const text = { 1: '', 2: '' }
   const sys = {
     netlink: kernel,
-    // biome-ignore lint/correctness/useYield: nothing blocks here.
     *open() {
       return { ok: false, errno: 'ENOENT' }
     },
-    // biome-ignore lint/correctness/useYield: nothing blocks here.
     *write(fd: 1 | 2, bytes: Uint8Array) {
       text[fd] += new TextDecoder().decode(bytes)
       return { ok: true, value: bytes.length }

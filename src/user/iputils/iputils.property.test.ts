@@ -18,11 +18,9 @@ const REFUSING = {
   isatty: () => false,
   socket: () => ({ ok: false, errno: 'EPERM' }),
   netlink: () => ({ ok: true, messages: [] }),
-  // biome-ignore lint/correctness/useYield: nothing blocks here.
   *open() {
     return { ok: false, errno: 'ENOENT' }
   },
-  // biome-ignore lint/correctness/useYield: nothing blocks here.
   *write(_fd: number, bytes: Uint8Array) {
     return { ok: true, value: bytes.length }
   },
