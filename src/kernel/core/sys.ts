@@ -49,6 +49,8 @@ export interface Sys {
   monotonicNs(): number
   /** CLOCK_REALTIME, as seconds since the epoch and nanoseconds. */
   realtime(): { s: number; ns: number }
+  /** Nanoseconds since the lab began, whatever has been rebooted since: what `Stat.mtimeNs` and `utimes` count. */
+  labNs(): number
   clockSettime(s: number, ns: number): SysResult<void>
   sleep(ns: number): Body<SysResult<void>>
   /** Spends CPU time: virtual time passes, and the process is not idle. */

@@ -57,6 +57,10 @@ export class SystemCalls extends SocketCalls implements Sys {
     return this.host.realtime()
   }
 
+  labNs(): number {
+    return this.host.sim.nowNs
+  }
+
   clockSettime(s: number, ns: number): SysResult<void> {
     this.enter()
     if (!(s >= 0 && ns >= 0 && ns < 1e9)) return fail('EINVAL')

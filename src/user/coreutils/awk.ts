@@ -1,5 +1,5 @@
 /** awk, as mawk 1.3.4 behaves (Debian's): records and fields as they come, one line at a time. POSIX.1-2017, awk. */
-import { type Body, O_APPEND, O_CREAT, O_TRUNC, O_WRONLY, type Program, strerror, type Sys } from '#kernel/core'
+import { type Body, O_APPEND, O_CREAT, O_TRUNC, O_WRONLY, type Program, type Sys, strerror } from '#kernel/core'
 import {
   compileRegex,
   encodeText,
@@ -11,8 +11,8 @@ import {
 } from '#user/shell'
 import {
   type AwkFunction,
-  AwkSyntaxError,
   type AwkProgram,
+  AwkSyntaxError,
   type Expression,
   parseAwk,
   type Statement,

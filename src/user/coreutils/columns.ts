@@ -1,6 +1,7 @@
 /** cut, tr, paste, join, comm, fold, expand, unexpand, nl, column: characters and fields of lines. */
 import { decodeText, encodeText } from '#user/shell'
-import { allLines, defineTool, eachInput, needOperands, openInput, quote, Reader } from './tool.ts'
+import { tabStops } from './pieces.ts'
+import { allLines, defineTool, eachInput, type Io, needOperands, openInput, Reader } from './tool.ts'
 import { byBytes } from './walk.ts'
 
 type Ranges = [low: number, high: number][]
@@ -59,7 +60,7 @@ LIST is N, N-, N-M or -M, or several of them with commas.`,
         )
       return yield* io.usage(
         /[^\d,\- ]/.test(value!)
-          ? `invalid ${what} value ${quote(value!)}`
+          ? `invalid ${what} value ${io.quote(value!)}`
           : `invalid ${kind === 'f' ? 'field range' : 'byte or character range'}`,
         1,
       )
@@ -126,7 +127,7 @@ const CLASSES: Record<string, (c: number) => boolean> = {
 }
 
 /** The bytes of a tr set, in order; a string says what is wrong. */
-function trSet(text: string, pad: number): number[] | string {
+function trSet(io: Io, text: string, pad: number): number[] | string {
   const bytes: number[] = []
   const chars: { byte: number; escaped: boolean }[] = []
   const source = encodeText(text)
@@ -157,7 +158,7 @@ function trSet(text: string, pad: number): number[] | string {
           .map(({ byte }) => String.fromCharCode(byte))
           .join('')
         const test = CLASSES[name]
-        if (!test) return `invalid character class ${quote(name)}`
+        if (!test) return `invalid character class ${io.quote(name)}`
         for (let c = 0; c < 256; c++) if (test(c)) bytes.push(c)
         i = end + 1
         continue
@@ -218,7 +219,7 @@ Strings have ranges (a-z), [:classes:], [c*n] and \\n-like escapes.`,
     const squeeze = options.has('s')
     const wrong = yield* needOperands(io, operands, remove === squeeze ? 2 : 1, remove && !squeeze ? 1 : 2)
     if (wrong !== undefined) return wrong
-    let first = trSet(operands[0]!, 0)
+    let first = trSet(io, operands[0]!, 0)
     if (typeof first === 'string') {
       yield* io.fail(first)
       return 1
@@ -228,7 +229,7 @@ Strings have ranges (a-z), [:classes:], [c*n] and \\n-like escapes.`,
       const set = new Set(first)
       first = Array.from({ length: 256 }, (_, c) => c).filter((c) => !set.has(c))
     }
-    const second = operands[1] === undefined ? undefined : trSet(operands[1], first.length)
+    const second = operands[1] === undefined ? undefined : trSet(io, operands[1], first.length)
     if (typeof second === 'string') {
       yield* io.fail(second)
       return 1
@@ -431,7 +432,7 @@ Break long lines.
   *run(io, options, operands) {
     const width = Number(options.get('w') ?? 80)
     if (!(width > 0)) {
-      yield* io.fail(`invalid number of columns: ${quote(options.get('w')!)}`)
+      yield* io.fail(`invalid number of columns: ${io.quote(options.get('w')!)}`)
       return 1
     }
     yield* eachInput(io, operands, function* (reader) {
@@ -464,7 +465,11 @@ Make blanks of TABs.
   -i, --initial   only at the start of lines
   -t, --tabs=N    every N columns (8)`,
   *run(io, options, operands) {
-    const size = Number(options.get('t') ?? 8)
+    const next = tabStops(io, options.values('t').join(',') || '8')
+    if (typeof next === 'string') {
+      yield* io.fail(next)
+      return 1
+    }
     yield* eachInput(io, operands, function* (reader) {
       for (let line = yield* reader.line(); line !== undefined; line = yield* reader.line()) {
         let column = 0
@@ -472,7 +477,7 @@ Make blanks of TABs.
         let initial = true
         for (const char of line) {
           if (char === '\t' && (initial || !options.has('i'))) {
-            const count = size - (column % size)
+            const count = (next(column) ?? column + 1) - column
             text += ' '.repeat(count)
             column += count
           } else {

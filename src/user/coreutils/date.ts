@@ -2,7 +2,7 @@
 
 import { strerror } from '#kernel/core'
 import { brokenDown, formatTime, toSeconds } from '#user/shell'
-import { defineTool, quote } from './tool.ts'
+import { defineTool, fileTime } from './tool.ts'
 
 export interface Instant {
   s: number
@@ -21,6 +21,9 @@ const UNITS: Record<string, number> = {
   week: 604800,
   fortnight: 1209600,
 }
+
+const inCalendar = (month: string, day: string) =>
+  Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= 31
 
 /** The common forms of GNU's date input: @N, ISO dates, `Jan 2 2026`, times of day, now, tomorrow, `3 days ago`. Undefined: none of them. */
 export function parseDate(text: string, now: Instant): Instant | undefined {
@@ -54,9 +57,10 @@ export function parseDate(text: string, now: Instant): Instant | undefined {
   }
   while (rest !== '') {
     let match: RegExpExecArray | undefined
-    if ((match = take(/^(\d{4})-(\d{1,2})-(\d{1,2})(?:t(?=\d))?/)))
+    if ((match = take(/^(\d{4})-(\d{1,2})-(\d{1,2})(?:t(?=\d))?/))) {
+      if (!inCalendar(match[2]!, match[3]!)) return undefined
       setDate(Number(match[1]), Number(match[2]) - 1, Number(match[3]))
-    else if ((match = take(/^(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?\s*(am|pm)?/))) {
+    } else if ((match = take(/^(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?\s*(am|pm)?/))) {
       let hour = Number(match[1])
       if (match[5]) hour = (hour % 12) + (match[5] === 'pm' ? 12 : 0)
       if (hour > 23 || Number(match[2]) > 59 || Number(match[3] ?? 0) > 60) return undefined
@@ -68,7 +72,10 @@ export function parseDate(text: string, now: Instant): Instant | undefined {
       setDate(Number(match[3]), Number(match[1]) - 1, Number(match[2]))
     else if ((match = take(/^(\d{8})\b/)))
       setDate(Number(match[1]!.slice(0, 4)), Number(match[1]!.slice(4, 6)) - 1, Number(match[1]!.slice(6)))
-    else if ((match = take(/^(\d{1,2})[\s-]+([a-z]{3})[a-z]*\.?[\s-]*(\d{4})?/)) && MONTHS.includes(match[2]!))
+    else if (
+      (match = take(/^(\d{1,2})[\s-]+(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?[\s-]*(\d{4})?/)) &&
+      MONTHS.includes(match[2]!)
+    )
       setDate(Number(match[3] ?? brokenDown(now.s).year), MONTHS.indexOf(match[2]!), Number(match[1]))
     else if (
       (match = /^([a-z]{3})[a-z]*\.?\s+(\d{1,2})(?!:)(?:,?\s+(\d{4}))?/.exec(rest) ?? undefined) &&
@@ -140,7 +147,7 @@ FORMAT has strftime(3)'s conversions, %N for nanoseconds.`,
     if (text !== undefined) {
       const parsed = parseDate(text, now)
       if (!parsed) {
-        yield* io.fail(`invalid date ${quote(text)}`)
+        yield* io.fail(`invalid date ${io.quote(text)}`)
         return 1
       }
       shown = parsed
@@ -152,8 +159,7 @@ FORMAT has strftime(3)'s conversions, %N for nanoseconds.`,
         yield* io.failOn(reference, stat.errno)
         return 1
       }
-      const ns = now.ns + stat.value.mtimeNs - io.sys.monotonicNs()
-      shown = { s: now.s + Math.floor(ns / 1e9), ns: ((ns % 1e9) + 1e9) % 1e9 }
+      shown = fileTime(io.sys, stat.value.mtimeNs)
     }
     if (options.has('s')) {
       const done = io.sys.clockSettime(shown.s, shown.ns)
@@ -171,7 +177,7 @@ FORMAT has strftime(3)'s conversions, %N for nanoseconds.`,
         ns: '%Y-%m-%dT%H:%M:%S,%N%:z',
       }
       const key = Object.keys(forms).find((one) => one.startsWith(options.get('I') ?? 'date'))
-      if (!key) return yield* io.usage(`invalid argument ${quote(options.get('I')!)} for '--iso-8601'`, 1)
+      if (!key) return yield* io.usage(`invalid argument ${io.quote(options.get('I')!)} for '--iso-8601'`, 1)
       format = forms[key]!
     }
     if (options.has('R')) format = '%a, %d %b %Y %H:%M:%S %z'
@@ -181,10 +187,10 @@ FORMAT has strftime(3)'s conversions, %N for nanoseconds.`,
           options.get('rfc-3339')!
         ] ?? format
     const given = operands[0]
-    if (operands.length > 1) return yield* io.usage(`extra operand ${quote(operands[1]!)}`, 1)
+    if (operands.length > 1) return yield* io.usage(`extra operand ${io.quote(operands[1]!)}`, 1)
     if (given !== undefined) {
       if (!given.startsWith('+')) {
-        yield* io.fail(`invalid date ${quote(given)}`)
+        yield* io.fail(`invalid date ${io.quote(given)}`)
         return 1
       }
       format = given.slice(1)

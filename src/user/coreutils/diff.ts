@@ -1,7 +1,7 @@
 /** diff: normal and unified. GNU diffutils 3.8. */
 import { type Body, strerror } from '#kernel/core'
 import { formatTime } from '#user/shell'
-import { defineTool, type Io, needOperands, type Options, Reader } from './tool.ts'
+import { defineTool, fileTime, type Io, type Options, Reader } from './tool.ts'
 import { baseName, byBytes, join } from './walk.ts'
 
 /** A run of lines that differ: [from, to) in each file. */
@@ -57,16 +57,14 @@ function* linesOf(io: Io, path: string): Body<{ lines: string[]; title: string }
     return undefined
   }
   const stat = io.sys.fstat(opened.value)
-  const now = io.sys.realtime()
-  const ns = now.ns + (stat.ok ? stat.value.mtimeNs : 0) - io.sys.monotonicNs()
-  const seconds = now.s + Math.floor(ns / 1e9)
+  const { s: seconds, ns } = fileTime(io.sys, stat.ok ? stat.value.mtimeNs : 0)
   const text = yield* new Reader(io.sys, opened.value).rest()
   if (opened.value !== 0) io.sys.close(opened.value)
   const lines = text.split(/(?<=\n)/)
   if (lines[lines.length - 1] === '') lines.pop()
   return {
     lines,
-    title: `${path}\t${formatTime('%Y-%m-%d %H:%M:%S.%N %z', seconds, Math.floor(((ns % 1e9) + 1e9) % 1e9))}`,
+    title: `${path}\t${formatTime('%Y-%m-%d %H:%M:%S.%N %z', seconds, ns)}`,
   }
 }
 
@@ -126,6 +124,11 @@ function* compare(io: Io, options: Options, left: string, right: string, header:
     else if (options.has('b')) text = text.replace(/[ \t]+/g, ' ').replace(/ ?\n$/, '\n')
     return text
   }
+  const binary = [a, b].some(({ lines }) => lines.some((line) => line.includes('\0')))
+  if (binary && !options.has('a') && a.lines.join('') !== b.lines.join('')) {
+    yield* io.out(`${header}Binary files ${left} and ${right} differ\n`)
+    return 1
+  }
   let hunks = differences(a.lines.map(fold), b.lines.map(fold))
   if (options.has('B'))
     hunks = hunks.filter(({ a: x, b: y }) =>
@@ -141,7 +144,7 @@ function* compare(io: Io, options: Options, left: string, right: string, header:
   }
   if (header) yield* io.out(header)
   if (options.has('u') || options.has('U')) {
-    const labels = options.values('label')
+    const labels = options.values('L')
     yield* io.out(
       `--- ${labels[0] ?? a.title}\n+++ ${labels[1] ?? b.title}\n${unified(a.lines, b.lines, hunks, Number(options.get('U') ?? 3))}`,
     )
@@ -153,7 +156,8 @@ export const diff = defineTool({
   name: 'diff',
   usageStatus: 2,
   version: 'diff (GNU diffutils) 3.8',
-  short: 'bBiNqrsuU:w',
+  hint: (name) => `${name}: Try '${name} --help' for more information.\n`,
+  short: 'abBiL:NqrsuU:w',
   long: [
     { name: 'brief', as: 'q' },
     { name: 'unified', as: 'U', argument: 'optional' },
@@ -163,7 +167,8 @@ export const diff = defineTool({
     { name: 'recursive', as: 'r' },
     { name: 'report-identical-files', as: 's' },
     { name: 'new-file', as: 'N' },
-    { name: 'label', argument: 'required' },
+    { name: 'label', as: 'L', argument: 'required' },
+    { name: 'normal' },
     { name: 'color', argument: 'optional' },
   ],
   help: `Usage: diff [OPTION]... FILES
@@ -178,8 +183,12 @@ Compare files line by line.
 
 Exit status: 0 the same, 1 different, 2 trouble.`,
   *run(io, options, operands) {
-    const wrong = yield* needOperands(io, operands, 2, 2, 2)
-    if (wrong !== undefined) return wrong
+    if (operands.length !== 2) {
+      const what = operands.length < 2 ? 'missing operand after' : 'extra operand'
+      yield* io.fail(`${what} '${operands.length < 2 ? (operands[0] ?? io.name) : operands[2]}'`, 2)
+      yield* io.err(`${io.name}: Try '${io.name} --help' for more information.\n`)
+      return 2
+    }
     let [left, right] = operands as [string, string]
     const directory = (path: string) => {
       const stat = io.sys.stat(path)

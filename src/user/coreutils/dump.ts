@@ -1,6 +1,7 @@
 /** od, hexdump, xxd, cmp: bytes as they are. */
+import { NotModelled } from '#base/check'
 import type { Body, Program, Sys } from '#kernel/core'
-import { defineTool, Io, needOperands, openInput, parseSize, quote } from './tool.ts'
+import { defineTool, Io, openInput, parseSize } from './tool.ts'
 
 export function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
@@ -12,16 +13,19 @@ export function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
   return all
 }
 
-function* bytesOf(io: Io, operands: readonly string[]): Body<Uint8Array | undefined> {
+/** Everything that the operands hold, or its first bytes. */
+function* bytesOf(io: Io, operands: readonly string[], most = Number.POSITIVE_INFINITY): Body<Uint8Array | undefined> {
   const chunks: Uint8Array[] = []
+  let left = most
   for (const operand of operands.length > 0 ? operands : ['-']) {
     const fd = yield* openInput(io, operand)
     if (fd === undefined) return undefined
-    for (;;) {
-      const got = yield* io.sys.read(fd, 65536)
+    while (left > 0) {
+      const got = yield* io.sys.read(fd, Math.min(65536, left))
       if (!got.ok && got.errno === 'EINTR') continue
       if (!got.ok || got.value.length === 0) break
       chunks.push(got.value)
+      left -= got.value.length
     }
     if (fd !== 0) io.sys.close(fd)
   }
@@ -41,6 +45,14 @@ const NAMES: Record<number, string> = {
   12: '\\f',
   13: '\\r',
 }
+
+/** What -t a calls the characters that one doesn't see. */
+const ASCII: Record<number, string> = Object.fromEntries(
+  'nul soh stx etx eot enq ack bel bs ht nl vt ff cr so si dle dc1 dc2 dc3 dc4 nak syn etb can em sub esc fs gs rs us sp'
+    .split(' ')
+    .map((name, i) => [i, name] as const)
+    .concat([[127, 'del']]),
+)
 
 interface Format {
   bytes: number
@@ -68,6 +80,8 @@ function odFormat(type: string): Format | undefined {
     for (let i = size - 1; i >= 0; i--) result = (result << 8n) | BigInt(bytes[at + i] ?? 0)
     return result
   }
+  if (kind === 'a')
+    return { bytes: 1, width: 3, show: (bytes, at) => ASCII[bytes[at]! & 127] ?? String.fromCharCode(bytes[at]! & 127) }
   const bits = size * 8
   const widest = (2n ** BigInt(bits) - 1n).toString(kind === 'x' ? 16 : kind === 'o' ? 8 : 10).length
   if (kind === 'x' || kind === 'o')
@@ -91,7 +105,7 @@ function odFormat(type: string): Format | undefined {
 
 export const od = defineTool({
   name: 'od',
-  short: 'A:bcdj:N:ost:vxw::',
+  short: 'A:abcdj:N:ost:vxw::',
   long: [
     { name: 'address-radix', as: 'A', argument: 'required' },
     { name: 'skip-bytes', as: 'j', argument: 'required' },
@@ -104,33 +118,51 @@ export const od = defineTool({
 Print bytes as numbers.
 
   -A, --address-radix=RADIX   d, o, x or n (none)
-  -b -c -d -o -s -x           -t o1, c, u2, o2, d2, x2
+  -a -b -c -d -o -s -x        -t a, o1, c, u2, o2, d2, x2
   -j, --skip-bytes=BYTES      from there
   -N, --read-bytes=BYTES      so many
   -t, --format=TYPE           c, d[SIZE], o[SIZE], u[SIZE], x[SIZE]
   -v, --output-duplicates     no * for equal lines
   -w[BYTES]                   bytes in a line (16)`,
   *run(io, options, operands) {
-    const all = yield* bytesOf(io, operands)
+    for (const option of ['j', 'N']) {
+      const value = options.get(option)
+      if (value === undefined || parseSize(value) !== undefined) continue
+      yield* io.fail(`invalid -${option} argument ${io.quote(value)}`)
+      return 1
+    }
+    const radix = options.get('A') ?? 'o'
+    if (!/^[doxn]$/.test(radix)) {
+      yield* io.fail(`invalid output address radix '${radix}'; it must be one character from [doxn]`)
+      return 1
+    }
+    const skip = parseSize(options.get('j') ?? '0')!
+    const most = options.has('N') ? parseSize(options.get('N')!)! : Number.POSITIVE_INFINITY
+    const all = yield* bytesOf(io, operands, skip + most)
     if (!all) return 1
-    const skip = parseSize(options.get('j') ?? '0') ?? 0
-    const bytes = all.subarray(skip, options.has('N') ? skip + (parseSize(options.get('N')!) ?? 0) : undefined)
-    const short: Record<string, string> = { b: 'o1', c: 'c', d: 'u2', o: 'o2', s: 'd2', x: 'x2' }
+    if (skip > all.length) {
+      yield* io.fail('cannot skip past end of combined input')
+      return 1
+    }
+    const bytes = all.subarray(skip)
+    const short: Record<string, string> = { a: 'a', b: 'o1', c: 'c', d: 'u2', o: 'o2', s: 'd2', x: 'x2' }
     const types = options.all.flatMap(({ option, value }) =>
       option === 't' ? (value!.match(/[acdfoux][1248CSIL]?z?/g) ?? [value!]) : short[option] ? [short[option]!] : [],
     )
     if (types.length === 0) types.push('o2')
     const formats: Format[] = []
+    /** Those that show the characters too. */
+    const tails: boolean[] = []
     for (const type of types) {
       const format = odFormat(type)
       if (!format) {
-        yield* io.fail(`invalid type string ${quote(type)}`)
+        yield* io.fail(`invalid type string ${io.quote(type)}`)
         return 1
       }
       formats.push(format)
+      tails.push(type.endsWith('z'))
     }
     const width = Number(options.get('w') ?? (options.has('w') ? 32 : 16))
-    const radix = options.get('A') ?? 'o'
     const address = (at: number) =>
       radix === 'n' ? '' : at.toString(radix === 'd' ? 10 : radix === 'x' ? 16 : 8).padStart(radix === 'x' ? 6 : 7, '0')
     // Every format's cells are as wide as the widest asks for the same bytes.
@@ -151,6 +183,8 @@ Print bytes as numbers.
         let line = i === 0 ? address(skip + at) : ' '.repeat(address(0).length)
         for (let k = 0; k < row.length; k += format.bytes)
           line += format.show(row, k).padStart(Math.ceil(perByte * format.bytes))
+        if (tails[i])
+          line += `${' '.repeat(Math.ceil(perByte * (width - row.length)))}  >${Array.from(row, printable).join('')}<`
         yield* io.out(`${line}\n`)
       }
     }
@@ -180,10 +214,25 @@ function* canonical(io: Io, bytes: Uint8Array, start: number, all: boolean): Bod
   if (bytes.length > 0) yield* io.out(`${hex(start + bytes.length, 8)}\n`)
 }
 
+/** How each of hexdump's displays shows what it takes at once. */
+const HEXDUMP: Record<string, { size: 1 | 2; show(value: number): string }> = {
+  '': { size: 2, show: (value) => ` ${hex(value, 4)}` },
+  b: { size: 1, show: (value) => ` ${value.toString(8).padStart(3, '0')}` },
+  c: {
+    size: 1,
+    show: (value) =>
+      ` ${(NAMES[value] ?? (value >= 32 && value < 127 ? String.fromCharCode(value) : value.toString(8).padStart(3, '0'))).padStart(3)}`,
+  },
+  d: { size: 2, show: (value) => `   ${String(value).padStart(5, '0')}` },
+  o: { size: 2, show: (value) => `  ${value.toString(8).padStart(6, '0')}` },
+  x: { size: 2, show: (value) => `    ${hex(value, 4)}` },
+}
+
 export const hexdump = defineTool({
   name: 'hexdump',
+  paths: ['/usr/bin/hexdump', '/usr/bin/hd'],
   version: 'hexdump from util-linux 2.38.1',
-  short: 'bcCdn:os:vx',
+  short: 'bcCde:n:os:vx',
   long: [
     { name: 'canonical', as: 'C' },
     { name: 'length', as: 'n', argument: 'required' },
@@ -197,22 +246,41 @@ export const hexdump = defineTool({
  -n, --length <length>  so many bytes
  -s, --skip <offset>    from there
  -v, --no-squeezing     no * for equal lines
- -x                     two bytes in hexadecimal (the default)`,
+ -b -c -d -o -x         one byte octal, character; two bytes decimal, octal, hexadecimal`,
   *run(io, options, operands) {
-    const all = yield* bytesOf(io, operands)
+    if (options.has('e')) throw new NotModelled('hexdump -e')
+    const skip = parseSize(options.get('s') ?? '0') ?? 0
+    const most = options.has('n') ? (parseSize(options.get('n')!) ?? 0) : Number.POSITIVE_INFINITY
+    const all = yield* bytesOf(io, operands, skip + most)
     if (!all) return 1
-    const skip = Number(options.get('s') ?? 0)
-    const bytes = all.subarray(skip, options.has('n') ? skip + Number(options.get('n')) : undefined)
-    if (options.has('C')) {
+    const bytes = all.subarray(skip)
+    if (options.has('C') || io.name === 'hd') {
       yield* canonical(io, bytes, skip, options.has('v'))
       return 0
     }
-    const wide = options.has('x')
+    const kinds = options.all.map(({ option }) => option).filter((option) => HEXDUMP[option])
+    if (kinds.length === 0) kinds.push('')
+    let before: string | undefined
+    let star = false
     for (let at = 0; at < bytes.length; at += 16) {
-      let line = hex(skip + at, 7)
-      for (let i = at; i < Math.min(at + 16, bytes.length); i += 2)
-        line += `${wide ? '    ' : ' '}${hex(bytes[i]! | ((bytes[i + 1] ?? 0) << 8), 4)}`
-      yield* io.out(`${line.padEnd(wide ? 71 : 46)}\n`)
+      const row = bytes.subarray(at, at + 16)
+      const key = row.length === 16 ? row.join() : undefined
+      if (key !== undefined && key === before && !options.has('v')) {
+        if (!star) yield* io.out('*\n')
+        star = true
+        continue
+      }
+      before = key
+      star = false
+      for (const kind of kinds) {
+        const { size, show } = HEXDUMP[kind]!
+        let line = hex(skip + at, 7)
+        for (let i = 0; i < 16; i += size) {
+          const cell = show((row[i] ?? 0) | (size === 2 ? (row[i + 1] ?? 0) << 8 : 0))
+          line += i < row.length ? cell : ' '.repeat(cell.length)
+        }
+        yield* io.out(`${line}\n`)
+      }
     }
     if (bytes.length > 0) yield* io.out(`${hex(skip + bytes.length, 7)}\n`)
     return 0
@@ -225,7 +293,9 @@ export const xxd: Program = {
   *main(sys: Sys, argv: string[]) {
     const io = new Io(sys, 'xxd')
     let plain = false
+    let upper = false
     let columns = 16
+    let columnsGiven = false
     let group = 2
     let length = Number.POSITIVE_INFINITY
     let seek = 0
@@ -234,27 +304,33 @@ export const xxd: Program = {
       const word = argv[i]!
       const value = () => Number(/^-[clgs](.+)$/.exec(word)?.[1] ?? argv[++i])
       if (word === '-p' || word === '-ps' || word === '-plain') plain = true
-      else if (/^-c/.test(word)) columns = value()
-      else if (/^-g/.test(word)) group = value()
+      else if (/^-c/.test(word)) {
+        columns = value()
+        columnsGiven = true
+      } else if (/^-g/.test(word)) group = value()
       else if (/^-l/.test(word)) length = value()
       else if (/^-s/.test(word)) seek = value()
       else if (word === '-r') {
-        yield* io.fail('-r: not modelled')
-        return 1
-      } else operands.push(word)
+        throw new NotModelled('xxd -r')
+      } else if (word === '-u') upper = true
+      else if (/^-[bei]$/.test(word)) throw new NotModelled(`xxd ${word}`)
+      else operands.push(word)
     }
-    const all = yield* bytesOf(io, operands.slice(0, 1))
+    const all = yield* bytesOf(io, operands.slice(0, 1), seek < 0 ? undefined : seek + length)
     if (!all) return 2
+    if (seek < 0) seek = Math.max(0, all.length + seek)
     const bytes = all.subarray(seek, seek + length)
-    if (plain)
-      for (let at = 0; at < bytes.length; at += 30)
-        yield* io.out(`${Array.from(bytes.subarray(at, at + 30), (byte) => hex(byte, 2)).join('')}\n`)
-    else {
+    const digits = (byte: number) => (upper ? hex(byte, 2).toUpperCase() : hex(byte, 2))
+    if (plain) {
+      const row = columnsGiven ? columns : 30
+      for (let at = 0; at < bytes.length; at += row)
+        yield* io.out(`${Array.from(bytes.subarray(at, at + row), digits).join('')}\n`)
+    } else {
       for (let at = 0; at < bytes.length; at += columns) {
         const row = bytes.subarray(at, at + columns)
         let cells = ''
         for (let i = 0; i < columns; i++)
-          cells += (i < row.length ? hex(row[i]!, 2) : '  ') + (group > 0 && (i + 1) % group === 0 ? ' ' : '')
+          cells += (i < row.length ? digits(row[i]!) : '  ') + (group > 0 && (i + 1) % group === 0 ? ' ' : '')
         yield* io.out(
           `${hex(seek + at, 8)}: ${cells}${group > 0 && columns % group === 0 ? ' ' : '  '}${Array.from(row, printable).join('')}\n`,
         )
@@ -269,27 +345,46 @@ export const cmp = defineTool({
   name: 'cmp',
   usageStatus: 2,
   version: 'cmp (GNU diffutils) 3.8',
+  hint: (name) => `${name}: Try '${name} --help' for more information.\n`,
   short: 'bi:ln:s',
   long: [
+    { name: 'print-bytes', as: 'b' },
+    { name: 'ignore-initial', as: 'i', argument: 'required' },
     { name: 'verbose', as: 'l' },
     { name: 'quiet', as: 's' },
     { name: 'silent', as: 's' },
     { name: 'bytes', as: 'n', argument: 'required' },
   ],
-  help: `Usage: cmp [OPTION]... FILE1 [FILE2]
+  help: `Usage: cmp [OPTION]... FILE1 [FILE2 [SKIP1 [SKIP2]]]
 Compare two files byte by byte.
 
   -l, --verbose        all bytes that differ
   -n, --bytes=LIMIT    no more than LIMIT bytes
   -s, --quiet, --silent   nothing; the exit status says it`,
   *run(io, options, operands) {
-    const wrong = yield* needOperands(io, operands, 1, 2, 2)
-    if (wrong !== undefined) return wrong
+    if (operands.length === 0 || operands.length > 4) {
+      const what = operands.length === 0 ? 'missing operand after' : 'extra operand'
+      yield* io.fail(`${what} '${operands[4] ?? io.name}'`, 2)
+      yield* io.err(`${io.name}: Try '${io.name} --help' for more information.\n`)
+      return 2
+    }
+    const skips = (options.get('i') ?? '0').split(':')
+    const skip = [operands[2] ?? skips[0]!, operands[3] ?? skips[1] ?? skips[0]!].map((text) => parseSize(text) ?? 0)
+    // A byte as it is named beside its number.
+    const named = (byte: number) => {
+      if (!options.has('b')) return ''
+      const low = byte & 127
+      const text = low < 32 ? `^${String.fromCharCode(low + 64)}` : low === 127 ? '^?' : String.fromCharCode(low)
+      return ` ${byte > 127 ? 'M-' : ''}${text}`
+    }
+    const octal = (byte: number) => byte.toString(8).padStart(3)
     const limit = options.has('n') ? Number(options.get('n')) : undefined
     const a = yield* bytesOf(io, operands.slice(0, 1))
     const b = yield* bytesOf(io, operands.slice(1, 2))
     if (!a || !b) return 2
-    const [x, y] = [a.subarray(0, limit), b.subarray(0, limit)]
+    const [x, y] = [a, b].map((bytes, i) =>
+      bytes.subarray(skip[i], limit === undefined ? undefined : skip[i]! + limit),
+    ) as [Uint8Array, Uint8Array]
     let line = 1
     let differ = false
     for (let i = 0; i < Math.min(x.length, y.length); i++) {
@@ -297,11 +392,13 @@ Compare two files byte by byte.
         differ = true
         if (options.has('l'))
           yield* io.out(
-            `${String(i + 1).padStart(String(Math.max(x.length, y.length)).length)} ${x[i]!.toString(8).padStart(3)} ${y[i]!.toString(8).padStart(3)}\n`,
+            `${String(i + 1).padStart(String(Math.max(x.length, y.length)).length)} ${octal(x[i]!)}${options.has('b') ? named(x[i]!).padEnd(5) : ''} ${octal(y[i]!)}${named(y[i]!)}\n`,
           )
         else {
           if (!options.has('s'))
-            yield* io.out(`${operands[0]} ${operands[1] ?? '-'} differ: byte ${i + 1}, line ${line}\n`)
+            yield* io.out(
+              `${operands[0]} ${operands[1] ?? '-'} differ: byte ${i + 1}, line ${line}${options.has('b') ? ` is ${octal(x[i]!)}${named(x[i]!)} ${octal(y[i]!)}${named(y[i]!)}` : ''}\n`,
+            )
           return 1
         }
       }

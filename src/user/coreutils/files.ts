@@ -1,7 +1,9 @@
 /** cp, mv, rm, mkdir, rmdir, mkfifo, ln, touch, chmod, truncate, mktemp: what changes the file system. */
 import { type Body, O_CREAT, O_TRUNC, O_WRONLY, type Stat, strerror } from '#kernel/core'
+import { formatTime } from '#user/shell'
 import { parseDate } from './date.ts'
-import { defineTool, type Io, needOperands, type Options, parseSize, quote } from './tool.ts'
+import { modeText } from './ls.ts'
+import { defineTool, type Io, mtimeOf, needOperands, type Options, parseSize, quote, Reader } from './tool.ts'
 import { baseName, dirName, join, walk } from './walk.ts'
 
 function isDirectory(io: Io, path: string): boolean {
@@ -85,6 +87,10 @@ function* copy(io: Io, options: Options, from: string, to: string, top: boolean)
     return false
   }
   if (stat.value.type === 'directory') {
+    if (`${to}/`.startsWith(`${from}/`) && (options.has('r') || options.has('R') || archive)) {
+      yield* io.fail(`cannot copy a directory, ${quote(from)}, into itself, ${quote(to)}`)
+      return false
+    }
     if (!options.has('r') && !options.has('R') && !archive) {
       yield* io.fail(`-r not specified; omitting directory ${quote(from)}`)
       return false
@@ -114,7 +120,8 @@ function* copy(io: Io, options: Options, from: string, to: string, top: boolean)
       yield* io.fail(`cannot overwrite directory ${quote(to)} with non-directory`)
       return false
     }
-    if (options.has('n')) return true
+    if (options.last('n', 'i', 'f') === 'n') return true
+    if (options.last('n', 'i') === 'i' && !(yield* confirmed(io, `overwrite ${quote(to)}? `))) return true
     if (options.has('u') && target.value.mtimeNs >= stat.value.mtimeNs) return true
     if (options.has('f') || options.has('remove-destination')) if (options.has('remove-destination')) io.sys.unlink(to)
   }
@@ -136,6 +143,13 @@ function* copy(io: Io, options: Options, from: string, to: string, top: boolean)
     io.sys.utimes(to, stat.value.mtimeNs)
   }
   return done
+}
+
+/** Asks, and reads a line: whether it begins with y. */
+function* confirmed(io: Io, question: string): Body<boolean> {
+  yield* io.err(`${io.name}: ${question}`)
+  const answer = yield* new Reader(io.sys, 0).line()
+  return /^[yY]/.test(answer ?? '')
 }
 
 function* told(
@@ -230,7 +244,18 @@ Rename SOURCE to DEST, or move several into DIRECTORY.
         continue
       }
       const target = io.sys.lstat(to)
-      if (target.ok && options.has('n')) continue
+      if (target.ok && options.last('n', 'i', 'f') === 'n') continue
+      if (target.ok && (stat.value.type === 'directory') !== (target.value.type === 'directory')) {
+        yield* io.fail(
+          stat.value.type === 'directory'
+            ? `cannot overwrite non-directory ${quote(to)} with directory ${quote(from)}`
+            : `cannot overwrite directory ${quote(to)} with non-directory`,
+        )
+        fine = false
+        continue
+      }
+      if (target.ok && options.last('n', 'i', 'f') === 'i' && !(yield* confirmed(io, `overwrite ${quote(to)}? `)))
+        continue
       if (target.ok && options.has('u') && target.value.mtimeNs >= stat.value.mtimeNs) continue
       if (target.ok && target.value.inode === stat.value.inode && from === to) {
         yield* io.fail(`${quote(from)} and ${quote(to)} are the same file`)
@@ -330,6 +355,15 @@ Remove the FILEs.
           continue
         }
       }
+      if (options.last('i', 'f') === 'i' && stat.value.type !== 'directory') {
+        const kind =
+          stat.value.type === 'symlink'
+            ? 'symbolic link'
+            : stat.value.size === 0
+              ? 'regular empty file'
+              : 'regular file'
+        if (!(yield* confirmed(io, `remove ${kind} ${quote(operand)}? `))) continue
+      }
       if (!(yield* remove(io, operand, options))) fine = false
     }
     return fine ? 0 : 1
@@ -371,7 +405,10 @@ export function changedMode(spec: string, mode: number, directory: boolean, umas
       for (const one of who) mask |= 7 << { u: 6, g: 3, o: 0 }[one as 'u' | 'g' | 'o']
       if (action[1] === '+') result |= bits
       else if (action[1] === '-') result &= ~bits
-      else result = (result & ~mask) | bits
+      else {
+        const special = directory ? 0 : (who.includes('u') ? 0o4000 : 0) | (who.includes('g') ? 0o2000 : 0)
+        result = (result & ~(mask | special)) | bits
+      }
     }
   }
   return result
@@ -402,16 +439,33 @@ Change the mode of each FILE.
 
 MODE is [ugoa]*([-+=]([rwxXst]*|[ugo]))+ or up to four octal digits.`,
   *run(io, options, operands) {
-    const wrong = yield* needOperands(io, operands, 2)
+    const reference = options.get('reference')
+    const wrong = yield* needOperands(io, operands, reference === undefined ? 2 : 1)
     if (wrong !== undefined) return wrong
-    const [spec, ...files] = operands as [string, ...string[]]
-    if (changedMode(spec, 0, false, 0) === undefined) return yield* io.usage(`invalid mode: ${quote(spec)}`, 1)
+    let [spec, ...files] = operands as [string, ...string[]]
+    if (reference !== undefined) {
+      const stat = io.sys.stat(reference)
+      if (!stat.ok) {
+        yield* io.fail(`failed to get attributes of ${quote(reference)}: ${strerror(stat.errno)}`)
+        return 1
+      }
+      files = operands
+      spec = stat.value.mode.toString(8)
+    }
+    /** A mode that could have been an option. */
+    const minus = spec.startsWith('-')
+    if (changedMode(spec, 0, false, 0) === undefined) return yield* io.usage(`invalid mode: ${io.quote(spec)}`, 1)
     let fine = true
     const umask = io.sys.umask()
     for (const file of files) {
       const stat = io.sys.stat(file)
       if (!stat.ok) {
-        if (!options.has('f')) yield* io.fail(`cannot access ${quote(file)}: ${strerror(stat.errno)}`)
+        if (!options.has('f'))
+          yield* io.fail(
+            io.sys.lstat(file).ok
+              ? `cannot operate on dangling symlink ${quote(file)}`
+              : `cannot access ${quote(file)}: ${strerror(stat.errno)}`,
+          )
         fine = false
         continue
       }
@@ -419,8 +473,30 @@ MODE is [ugoa]*([-+=]([rwxXst]*|[ugo]))+ or up to four octal digits.`,
       if (options.has('R')) walk(io.sys, file, (path, one) => one.type !== 'symlink' && targets.push([path, one]))
       else targets.push([file, stat.value])
       for (const [path, one] of targets) {
-        const mode = changedMode(spec, one.mode, one.type === 'directory', umask)!
-        if (!(yield* told(io, io.sys.chmod(path, mode), `changing permissions of ${quote(path)}`))) fine = false
+        const directory = one.type === 'directory'
+        let mode = changedMode(spec, one.mode, directory, umask)!
+        // Four digits leave a directory's set-id bits as they are.
+        if (directory && /^[0-7]{1,4}$/.test(spec)) mode |= one.mode & 0o6000
+        if (!(yield* told(io, io.sys.chmod(path, mode), `changing permissions of ${quote(path)}`))) {
+          fine = false
+          continue
+        }
+        const changed = mode !== one.mode
+        const named = (bits: number) =>
+          `${bits.toString(8).padStart(4, '0')} (${modeText({ ...one, mode: bits }).slice(1)})`
+        if (options.has('v') || (options.has('c') && changed))
+          yield* io.out(
+            changed
+              ? `mode of ${quote(path)} changed from ${named(one.mode)} to ${named(mode)}\n`
+              : `mode of ${quote(path)} retained as ${named(mode)}\n`,
+          )
+        // What `-w` or `+x` was kept from by the umask is told.
+        const wanted = minus ? changedMode(spec, one.mode, directory, 0)! : mode
+        if (wanted !== mode) {
+          const text = (bits: number) => modeText({ ...one, mode: bits }).slice(1)
+          yield* io.fail(`${path}: new permissions are ${text(mode)}, not ${text(wanted)}`)
+          fine = false
+        }
       }
     }
     return fine ? 0 : 1
@@ -446,7 +522,7 @@ Make directories.
     if (wrong !== undefined) return wrong
     const spec = options.get('m')
     if (spec !== undefined && changedMode(spec, 0, true, 0) === undefined) {
-      yield* io.fail(`invalid mode ${quote(spec)}`)
+      yield* io.fail(`invalid mode ${io.quote(spec)}`)
       return 1
     }
     let fine = true
@@ -462,7 +538,8 @@ Make directories.
             io.sys.chmod(path, changedMode(spec, 0o777, true, io.sys.umask())!)
           if (options.has('v')) yield* io.out(`${io.name}: created directory ${quote(path)}\n`)
         } else if (!(options.has('p') && made.errno === 'EEXIST' && isDirectory(io, path))) {
-          yield* io.fail(`cannot create directory ${quote(path)}: ${strerror(made.errno)}`)
+          const errno = made.errno === 'EEXIST' && path !== operand ? 'ENOTDIR' : made.errno
+          yield* io.fail(`cannot create directory ${io.quote(path)}: ${strerror(errno)}`)
           fine = false
           break
         }
@@ -487,7 +564,9 @@ Remove empty directories.
     if (wrong !== undefined) return wrong
     for (const operand of operands) {
       for (let path = operand; ; path = dirName(path)) {
+        if (options.has('v')) yield* io.out(`${io.name}: removing directory, ${quote(path)}\n`)
         const done = io.sys.rmdir(path)
+        if (!done.ok && done.errno === 'ENOTEMPTY' && options.has('ignore-fail-on-non-empty')) break
         if (!done.ok && !(done.errno === 'ENOTEMPTY' && options.has('ignore-fail-on-non-empty'))) {
           yield* io.fail(`failed to remove ${quote(path)}: ${strerror(done.errno)}`)
           break
@@ -519,12 +598,30 @@ Make named pipes.
   },
 })
 
+/** A path from the root, without dots. */
+function absolute(io: Io, path: string): string {
+  const parts: string[] = []
+  for (const part of join(path.startsWith('/') ? '/' : io.sys.getcwd(), path).split('/'))
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  return `/${parts.join('/')}`
+}
+
+/** How one gets from a directory to a path; both absolute. */
+export function relativePath(from: string, to: string): string {
+  const [a, b] = [from, to].map((path) => path.split('/').filter(Boolean)) as [string[], string[]]
+  let same = 0
+  while (same < a.length && same < b.length && a[same] === b[same]) same++
+  return [...a.slice(same).map(() => '..'), ...b.slice(same)].join('/') || '.'
+}
+
 export const ln = defineTool({
   name: 'ln',
   short: 'bfinLPrst:Tv',
   long: [
     { name: 'force', as: 'f' },
     { name: 'no-dereference', as: 'n' },
+    { name: 'relative', as: 'r' },
     { name: 'symbolic', as: 's' },
     { name: 'target-directory', as: 't', argument: 'required' },
     { name: 'no-target-directory', as: 'T' },
@@ -543,7 +640,7 @@ Make links.
   *run(io, options, operands) {
     if (operands.length === 0) return yield* io.usage('missing file operand', 1)
     const pairs: [string, string][] = []
-    if (operands.length === 1) pairs.push([operands[0]!, baseName(operands[0]!)])
+    if (operands.length === 1 && !options.has('t')) pairs.push([operands[0]!, `./${baseName(operands[0]!)}`])
     else {
       const target = options.get('t') ?? operands.pop()!
       const link = io.sys.lstat(target)
@@ -557,8 +654,10 @@ Make links.
         return 1
       } else pairs.push([operands[0]!, target])
     }
-    for (const [from, to] of pairs) {
+    for (const [given, to] of pairs) {
       if (options.has('f')) io.sys.unlink(to)
+      const from =
+        options.has('r') && options.has('s') ? relativePath(absolute(io, dirName(to)), absolute(io, given)) : given
       if (!options.has('s')) {
         const stat = io.sys.stat(from)
         if (!stat.ok) {
@@ -574,13 +673,22 @@ Make links.
       const what = options.has('s') ? 'symbolic link' : 'hard link'
       if (!done.ok)
         yield* io.fail(
-          `failed to create ${what} ${quote(to)}${options.has('s') ? '' : ` => ${quote(from)}`}: ${strerror(done.errno)}`,
+          `failed to create ${what} ${quote(to)}${done.errno === 'EEXIST' ? '' : options.has('s') ? (from === '' ? " -> ''" : '') : ` => ${quote(from)}`}: ${strerror(done.errno)}`,
         )
       else if (options.has('v')) yield* io.out(`${quote(to)} ${options.has('s') ? '->' : '=>'} ${quote(from)}\n`)
     }
     return 0
   },
 })
+
+/** touch -t: [[CC]YY]MMDDhhmm[.ss]. */
+function parseStamp(text: string, now: { s: number; ns: number }): { s: number; ns: number } | undefined {
+  const match = /^((\d\d)?(\d\d))?(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d\d))?$/.exec(text)
+  if (!match) return undefined
+  const [, whole, century, year, month, day, hour, minute, second = '00'] = match
+  const full = whole === undefined ? formatTime('%Y', now.s) : `${century ?? (Number(year) < 69 ? '20' : '19')}${year}`
+  return parseDate(`${full}-${month}-${day} ${hour}:${minute}:${second}`, now)
+}
 
 export const touch = defineTool({
   name: 'touch',
@@ -599,16 +707,16 @@ Set the times of each FILE to now; make it if it isn't there.
   *run(io, options, operands) {
     if (operands.length === 0) return yield* io.usage('missing file operand', 1)
     const now = io.sys.realtime()
-    const virtualNs = io.sys.monotonicNs()
-    let ns = virtualNs
-    const date = options.get('d')
+    let ns = io.sys.labNs()
+    const stamp = options.get('t')
+    const date = stamp ?? options.get('d')
     if (date !== undefined) {
-      const parsed = parseDate(date, now)
+      const parsed = stamp === undefined ? parseDate(date, now) : parseStamp(stamp, now)
       if (!parsed) {
-        yield* io.fail(`invalid date format ${quote(date)}`)
+        yield* io.fail(`invalid date format ${io.quote(date)}`)
         return 1
       }
-      ns = virtualNs + (parsed.s - now.s) * 1e9 + parsed.ns - now.ns
+      ns = mtimeOf(io.sys, parsed)
     }
     const reference = options.get('r')
     if (reference !== undefined) {
@@ -620,6 +728,7 @@ Set the times of each FILE to now; make it if it isn't there.
       ns = stat.value.mtimeNs
     }
     for (const operand of operands) {
+      if (options.has('h') && io.sys.lstat(operand).ok && !io.sys.stat(operand).ok) continue
       if (!io.sys.stat(operand).ok) {
         if (options.has('c')) continue
         const made = yield* io.sys.open(operand, O_WRONLY | O_CREAT, 0o666)
@@ -651,10 +760,11 @@ Make each FILE that long.
   *run(io, options, operands) {
     if (operands.length === 0) return yield* io.usage('missing file operand', 1)
     const text = options.get('s')
-    if (text === undefined) return yield* io.usage("you must specify either '--size' or '--reference'", 1)
+    if (text === undefined)
+      return yield* io.usage(`you must specify either ${io.quote('--size')} or ${io.quote('--reference')}`, 1)
     const size = parseSize(text.replace(/^[-+]/, ''))
     if (size === undefined) {
-      yield* io.fail(`Invalid number: ${quote(text)}`)
+      yield* io.fail(`Invalid number: ${io.quote(text)}`)
       return 1
     }
     for (const operand of operands) {
@@ -695,7 +805,7 @@ Make a file, or a directory, with a name that no other has.
     const template = operands[0] ?? 'tmp.XXXXXXXXXX'
     const xs = /X{3,}(?=[^X]*$)/.exec(template)
     if (!xs) {
-      yield* io.fail(`too few X's in template ${quote(template)}`)
+      yield* io.fail(`too few X's in template ${io.quote(template)}`)
       return 1
     }
     const directory = options.has('p')
@@ -719,7 +829,7 @@ Make a file, or a directory, with a name that no other has.
           const made = io.sys.mkdir(path, 0o700)
           if (!made.ok) {
             yield* io.fail(
-              `failed to create directory via template ${quote(directory === undefined ? template : join(directory, template))}: ${strerror(made.errno)}`,
+              `failed to create directory via template ${io.quote(directory === undefined ? template : join(directory, template))}: ${strerror(made.errno)}`,
             )
             return 1
           }
@@ -727,7 +837,7 @@ Make a file, or a directory, with a name that no other has.
           const made = yield* io.sys.open(path, O_WRONLY | O_CREAT, 0o600)
           if (!made.ok) {
             yield* io.fail(
-              `failed to create file via template ${quote(directory === undefined ? template : join(directory, template))}: ${strerror(made.errno)}`,
+              `failed to create file via template ${io.quote(directory === undefined ? template : join(directory, template))}: ${strerror(made.errno)}`,
             )
             return 1
           }

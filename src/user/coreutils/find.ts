@@ -1,10 +1,10 @@
 /** find. GNU findutils 4.9.0. */
-import { type Body, type Program, type Stat, strerror, type Sys } from '#kernel/core'
+import { type Body, type Program, type Stat, type Sys, strerror } from '#kernel/core'
 import { compilePattern, compileRegex, formatTime, unescapeEcho } from '#user/shell'
 import { changedMode } from './files.ts'
 import { GROUP, modeText, USER } from './ls.ts'
 import { runProgram } from './running.ts'
-import { Io } from './tool.ts'
+import { fileTime, Io } from './tool.ts'
 import { baseName, dirName, join } from './walk.ts'
 
 interface Seen {
@@ -118,7 +118,6 @@ class Finder {
   #primary(): Test {
     const name = this.#words[this.#at++]!
     const when = (test: (seen: Seen) => boolean): Test =>
-      // biome-ignore lint/correctness/useYield: a test that needs no call.
       function* (seen) {
         return test(seen)
       }
@@ -133,7 +132,7 @@ class Finder {
             : value(seen) === wanted,
       )
     }
-    const ageNs = (seen: Seen) => this.#sys.monotonicNs() - seen.stat.mtimeNs
+    const ageNs = (seen: Seen) => this.#sys.labNs() - seen.stat.mtimeNs
     switch (name) {
       case '-name':
       case '-iname': {
@@ -181,7 +180,7 @@ class Finder {
       case '-newer': {
         const other = this.#argument(name)
         const stat = this.#sys.stat(other)
-        if (!stat.ok) throw new FindError(`‘${other}’: ${strerror(stat.errno)}`)
+        if (!stat.ok) throw new FindError(`${this.#io.quote(other)}: ${strerror(stat.errno)}`)
         return when((seen) => seen.stat.mtimeNs > stat.value.mtimeNs)
       }
       case '-mmin':
@@ -288,7 +287,6 @@ class Finder {
       if (word === '+' && words[words.length - 1] === '{}') {
         const batch = { words: words.slice(0, -1), paths: [] as string[] }
         this.#batches.push(batch)
-        // biome-ignore lint/correctness/useYield: it is run at the end.
         return function* (seen) {
           batch.paths.push(seen.path)
           return true
@@ -320,14 +318,13 @@ class Finder {
   *#delete(seen: Seen): Body<boolean> {
     if (seen.path === '.') return true
     const done = seen.stat.type === 'directory' ? this.#sys.rmdir(seen.path) : this.#sys.unlink(seen.path)
-    if (!done.ok) yield* this.#io.fail(`cannot delete ‘${seen.path}’: ${strerror(done.errno)}`)
+    if (!done.ok) yield* this.#io.fail(`cannot delete ${this.#io.quote(seen.path)}: ${strerror(done.errno)}`)
     return done.ok
   }
 
   #time(seen: Seen, format: string): string {
-    const now = this.#sys.realtime()
-    const ns = now.ns + seen.stat.mtimeNs - this.#sys.monotonicNs()
-    return formatTime(format, now.s + Math.floor(ns / 1e9), Math.floor(((ns % 1e9) + 1e9) % 1e9))
+    const { s, ns } = fileTime(this.#sys, seen.stat.mtimeNs)
+    return formatTime(format, s, ns)
   }
 
   #format(format: string, seen: Seen): string {
@@ -370,7 +367,7 @@ function* visit(io: Io, finder: Finder, test: Test, seen: Seen, follow: boolean)
   const into = seen.stat.type === 'directory' && !(finder.pruned && !finder.depthFirst) && seen.depth < finder.maxDepth
   if (into) {
     const names = io.sys.readdir(seen.path)
-    if (!names.ok) yield* io.fail(`‘${seen.path}’: ${strerror(names.errno)}`)
+    if (!names.ok) yield* io.fail(`${io.quote(seen.path)}: ${strerror(names.errno)}`)
     else {
       for (const name of names.value) {
         if (name === '.' || name === '..') continue
@@ -412,7 +409,7 @@ export const find: Program = {
     for (const start of starts.length > 0 ? starts : ['.']) {
       const stat = follow ? sys.stat(start) : sys.lstat(start)
       if (!stat.ok) {
-        yield* io.fail(`‘${start}’: ${strerror(stat.errno)}`)
+        yield* io.fail(`${io.quote(start)}: ${strerror(stat.errno)}`)
         continue
       }
       yield* visit(io, finder, test, { path: start, stat: stat.value, depth: 0, start }, follow)

@@ -11,18 +11,20 @@ import * as columns from './columns.ts'
 import { date } from './date.ts'
 import { diff } from './diff.ts'
 import { cmp, hexdump, od, xxd } from './dump.ts'
+import { expr } from './expr.ts'
 import * as files from './files.ts'
 import { find } from './find.ts'
 import { egrep, fgrep, grep } from './grep.ts'
-import { dir, ls } from './ls.ts'
 import { jq, md5sum, sha1sum, sha256sum } from './library.ts'
+import { dir, ls } from './ls.ts'
+import { split, strings, unexpand, unlink } from './pieces.ts'
 import * as running from './running.ts'
 import { sed } from './sed.ts'
 import * as small from './small.ts'
 import { sort, uniq } from './sorting.ts'
 import * as streams from './streams.ts'
 
-export { defineTool, Io, type Options, parseInterval, quote, Reader, type Tool } from './tool.ts'
+export { defineTool, fileTime, Io, type Options, parseInterval, quote, Reader, type Tool } from './tool.ts'
 
 const PROGRAMS: Program[] = [
   ...Object.values(columns),
@@ -30,6 +32,7 @@ const PROGRAMS: Program[] = [
   awk,
   cmp,
   diff,
+  expr,
   find,
   hexdump,
   jq,
@@ -46,7 +49,11 @@ const PROGRAMS: Program[] = [
   ls,
   sed,
   sort,
+  split,
+  strings,
+  unexpand,
   uniq,
+  unlink,
   files.chmod,
   files.cp,
   files.ln,

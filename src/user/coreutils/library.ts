@@ -3,8 +3,8 @@
  * and gives the whole output; it is loaded when first used, and the clock stands still meanwhile.
  */
 import type { Body, Program, Sys } from '#kernel/core'
-import { concatenate } from './dump.ts'
 import { encodeText } from '#user/shell'
+import { concatenate } from './dump.ts'
 
 type Library = typeof import('just-bash/browser')
 

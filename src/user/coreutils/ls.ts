@@ -2,7 +2,7 @@
 import { type Body, type Stat, strerror } from '#kernel/core'
 import { formatTime, quoteForShell } from '#user/shell'
 import { compareVersions } from './sorting.ts'
-import { defineTool, type Io, type Options } from './tool.ts'
+import { defineTool, fileTime, type Io, type Options } from './tool.ts'
 import { byBytes, join } from './walk.ts'
 
 interface Entry {
@@ -80,7 +80,6 @@ class Lister {
   readonly #long: boolean
   readonly #tty: boolean
   readonly #nowS: number
-  readonly #startS: number
 
   constructor(io: Io, options: Options) {
     this.io = io
@@ -89,12 +88,6 @@ class Lister {
     this.#tty = io.sys.isatty(1)
     const now = io.sys.realtime()
     this.#nowS = now.s + now.ns / 1e9
-    this.#startS = this.#nowS - this.#virtualNow() / 1e9
-  }
-
-  /** A file's time is in virtual time; the difference to the clock is the same for all. */
-  #virtualNow(): number {
-    return this.io.sys.monotonicNs()
   }
 
   sorted(entries: Entry[]): Entry[] {
@@ -137,9 +130,8 @@ class Lister {
 
   #time(stat: Stat): string {
     const style = this.options.has('full-time') ? 'full-iso' : (this.options.get('time-style') ?? 'locale')
-    const seconds = this.#startS + stat.mtimeNs / 1e9
-    const whole = Math.floor(seconds)
-    const ns = Math.max(0, Math.round((seconds - whole) * 1e9)) % 1_000_000_000
+    const { s: whole, ns } = fileTime(this.io.sys, stat.mtimeNs)
+    const seconds = whole + ns / 1e9
     if (style.startsWith('+')) return formatTime(style.slice(1), whole, ns)
     if (style === 'full-iso') return formatTime('%Y-%m-%d %H:%M:%S.%N %z', whole, ns)
     if (style === 'long-iso') return formatTime('%Y-%m-%d %H:%M', whole)

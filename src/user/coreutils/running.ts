@@ -11,10 +11,11 @@ import {
   type WaitStatus,
 } from '#kernel/core'
 import { encodeText } from '#user/shell'
-import { defineTool, parseInterval, quote, Reader } from './tool.ts'
+import { defineTool, Io, parseInterval, quote, Reader } from './tool.ts'
 
 /** Finds a program in PATH and becomes it; returns the status of env(1) and its like if that fails. */
 export function* become(sys: Sys, name: string, words: readonly string[]): Body<number> {
+  const quoted = new Io(sys, name).quote(words[0]!)
   const file = words[0]!
   const path = sys.env.get('PATH') ?? '/usr/bin:/bin'
   const places = file.includes('/') ? [file] : path.split(':').map((directory) => `${directory || '.'}/${file}`)
@@ -28,7 +29,7 @@ export function* become(sys: Sys, name: string, words: readonly string[]): Body<
   yield* sys.write(
     2,
     encodeText(
-      `${name}: ${name === 'timeout' || name === 'nohup' || name === 'stdbuf' || name === 'nice' ? `failed to run command ${quote(file)}` : name === 'xargs' ? file : quote(file)}: ${strerror(errno)}\n`,
+      `${name}: ${name === 'timeout' || name === 'nohup' || name === 'stdbuf' || name === 'nice' ? `failed to run command ${quoted}` : name === 'xargs' ? file : quoted}: ${strerror(errno)}\n`,
     ),
   )
   return errno === 'ENOENT' ? 127 : 126
@@ -73,7 +74,7 @@ Wait for NUMBER seconds, or minutes (m), hours (h), days (d); for the sum of sev
     for (const operand of operands) {
       const seconds = parseInterval(operand)
       if (seconds === undefined) {
-        yield* io.fail(`invalid time interval ${quote(operand)}`)
+        yield* io.fail(`invalid time interval ${io.quote(operand)}`)
         wrong = true
       } else total += seconds
     }
@@ -118,14 +119,14 @@ Exit status: 124 if the time was up, 125 if timeout itself fails, 126 or 127 if 
     if (operands.length < 2)
       return operands.length === 0
         ? yield* io.usage('missing operand', 125)
-        : yield* io.usage(`missing operand after ${quote(operands[0]!)}`, 125)
+        : yield* io.usage(`missing operand after ${io.quote(operands[0]!)}`, 125)
     const seconds = parseInterval(operands[0]!)
-    if (seconds === undefined) return yield* io.usage(`invalid time interval ${quote(operands[0]!)}`, 125)
+    if (seconds === undefined) return yield* io.usage(`invalid time interval ${io.quote(operands[0]!)}`, 125)
     const signal = parseSignal(options.get('s') ?? 'TERM')
-    if (!signal) return yield* io.usage(`${quote(options.get('s')!)}: invalid signal`, 125)
+    if (!signal) return yield* io.usage(`${io.quote(options.get('s')!)}: invalid signal`, 125)
     const killAfter = options.has('k') ? parseInterval(options.get('k')!) : undefined
     if (options.has('k') && killAfter === undefined)
-      return yield* io.usage(`invalid time interval ${quote(options.get('k')!)}`, 125)
+      return yield* io.usage(`invalid time interval ${io.quote(options.get('k')!)}`, 125)
     if (!options.has('foreground')) sys.setpgid(0, 0)
     let due = 0
     let passed: Signal | undefined
@@ -162,7 +163,7 @@ Exit status: 124 if the time was up, 125 if timeout itself fails, 126 or 127 if 
         handled = due
         const what = timedOut ? 'SIGKILL' : signal
         if (options.has('v'))
-          yield* io.err(`${io.name}: sending signal ${what.slice(3)} to command ${quote(operands[1]!)}\n`)
+          yield* io.err(`${io.name}: sending signal ${what.slice(3)} to command ${io.quote(operands[1]!)}\n`)
         timedOut = true
         send(what)
         if (what !== 'SIGKILL' && killAfter !== undefined) sys.setitimer(killAfter * 1e9, 0)

@@ -264,13 +264,16 @@ class Parser {
         return
       }
       case ':':
-        command.text = this.#line().trim().replace(/;.*$/, '')
         if (command.from) throw new ScriptError(": doesn't want any addresses", this.#at)
-        return
+        this.#skip(/[ \t]/)
+        command.text = /^[^\s;]*/.exec(this.#source.slice(this.#at))![0]
+        this.#at += command.text.length
+        if (command.text === '') throw new ScriptError('":" lacks a label', this.#at)
+        break
       case 'b':
       case 't':
       case 'T': {
-        const match = /^[ \t]*([^\s;}]*)/.exec(this.#source.slice(this.#at))!
+        const match = /^[ \t]*([^\s;]*)/.exec(this.#source.slice(this.#at))!
         this.#at += match[0].length
         command.text = match[1]!
         break
@@ -389,6 +392,7 @@ class Machine {
   #pattern = ''
   #hold = ''
   #substituted = false
+  #owesEnd = false
   #appended: ({ text: string } | { file: string })[] = []
   exit: number | undefined
 
@@ -431,18 +435,27 @@ class Machine {
     }
   }
 
+  /** A last line without a newline is printed so, until something else is printed behind it. */
   *#print(text: string): Body<void> {
-    yield* this.#out(text + (this.#input.missing && (yield* this.#input.isLast()) ? '' : this.#end))
+    const owed = this.#input.missing
+    yield* this.#emit(owed ? text : text + this.#end)
+    this.#owesEnd = owed
+  }
+
+  *#emit(text: string): Body<void> {
+    if (text === '') return
+    yield* this.#out(this.#owesEnd ? this.#end + text : text)
+    this.#owesEnd = false
   }
 
   *#endCycle(print: boolean): Body<void> {
     if (print && !this.#quiet) yield* this.#print(this.#pattern)
     for (const item of this.#appended.splice(0)) {
-      if ('text' in item) yield* this.#out(item.text)
+      if ('text' in item) yield* this.#emit(item.text)
       else {
         const opened = yield* this.#io.sys.open(item.file === '/dev/stdin' ? '/dev/fd/0' : item.file)
         if (!opened.ok) continue
-        yield* this.#out(yield* new Reader(this.#io.sys, opened.value).rest())
+        yield* this.#emit(yield* new Reader(this.#io.sys, opened.value).rest())
         this.#io.sys.close(opened.value)
       }
     }
@@ -519,16 +532,16 @@ class Machine {
       }
       switch (command.name) {
         case '=':
-          yield* this.#out(`${this.#input.line}\n`)
+          yield* this.#emit(`${this.#input.line}\n`)
           break
         case 'a':
           this.#appended.push({ text: command.text })
           break
         case 'i':
-          yield* this.#out(command.text)
+          yield* this.#emit(command.text)
           break
         case 'c':
-          if (!command.to || !command.active || command.negate) yield* this.#out(command.text)
+          if (!command.to || !command.active || command.negate) yield* this.#emit(command.text)
           yield* this.#endCycle(false)
           return 'next'
         case 'b':
@@ -570,7 +583,7 @@ class Machine {
           ;[this.#pattern, this.#hold] = [this.#hold, this.#pattern]
           break
         case 'l':
-          yield* this.#out(`${visible(this.#pattern, Number(command.text || 70))}$\n`)
+          yield* this.#emit(`${visible(this.#pattern, Number(command.text || 70))}$\n`)
           break
         case 'n':
         case 'N': {
@@ -589,7 +602,7 @@ class Machine {
           yield* this.#print(this.#pattern)
           break
         case 'P':
-          yield* this.#out(`${this.#pattern.split('\n', 1)[0]}\n`)
+          yield* this.#emit(`${this.#pattern.split('\n', 1)[0]}\n`)
           break
         case 'q':
           yield* this.#endCycle(true)
@@ -605,7 +618,7 @@ class Machine {
           yield* this.#substitute(command.substitute!)
           break
         case 'w':
-          yield* this.#write(command.text, `${this.#pattern}\n`)
+          yield* this.#write(command.text, this.#pattern + (this.#input.missing ? '' : '\n'))
           break
         case 'W':
           yield* this.#write(command.text, `${this.#pattern.split('\n', 1)[0]}\n`)
@@ -617,7 +630,7 @@ class Machine {
           this.#pattern = ''
           break
         case 'F':
-          yield* this.#out(`${this.#input.name}\n`)
+          yield* this.#emit(`${this.#input.name}\n`)
           break
       }
     }
@@ -632,7 +645,7 @@ class Machine {
   }
 
   *#write(file: string, text: string): Body<void> {
-    if (file === '/dev/stdout') yield* this.#out(text)
+    if (file === '/dev/stdout') yield* this.#emit(text)
     else if (this.#files.has(file)) yield* this.#io.sys.write(this.#files.get(file)!, encodeText(text))
   }
 

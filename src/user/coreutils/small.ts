@@ -2,7 +2,7 @@
 import { type Program, type Sys, strerror } from '#kernel/core'
 import { formatPrintf, formatTime, runTest, unescapeEcho } from '#user/shell'
 import { GROUP, modeText, USER } from './ls.ts'
-import { defineTool, Io, needOperands, quote, Reader, type Tool } from './tool.ts'
+import { defineTool, fileTime, Io, needOperands, quote, Reader, type Tool } from './tool.ts'
 import { baseName, dirName } from './walk.ts'
 
 /** A tool that takes its words as they are; only a lone --help or --version is special. */
@@ -159,7 +159,7 @@ Print what system this is; -s by default.
   -v, --kernel-version     -m, --machine            -p, --processor
   -i, --hardware-platform  -o, --operating-system`,
   *run(io, options, operands) {
-    if (operands.length > 0) return yield* io.usage(`extra operand ${quote(operands[0]!)}`, 1)
+    if (operands.length > 0) return yield* io.usage(`extra operand ${io.quote(operands[0]!)}`, 1)
     const u = io.sys.uname()
     const fields: [string, string][] = [
       ['s', u.sysname],
@@ -215,7 +215,7 @@ export const whoami = defineTool({
   name: 'whoami',
   help: 'Usage: whoami [OPTION]...\nPrint the user name.',
   *run(io, _options, operands) {
-    if (operands.length > 0) return yield* io.usage(`extra operand ${quote(operands[0]!)}`, 1)
+    if (operands.length > 0) return yield* io.usage(`extra operand ${io.quote(operands[0]!)}`, 1)
     yield* io.out('root\n')
     return 0
   },
@@ -385,8 +385,6 @@ Print what is known of files.
       yield* io.fail('--file-system: not modelled')
       return 1
     }
-    const now = io.sys.realtime()
-    const virtualNs = io.sys.monotonicNs()
     for (const operand of operands) {
       const result = options.has('L') ? io.sys.stat(operand) : io.sys.lstat(operand)
       if (!result.ok) {
@@ -394,9 +392,8 @@ Print what is known of files.
         continue
       }
       const s = result.value
-      const ns = now.ns + s.mtimeNs - virtualNs
-      const seconds = now.s + Math.floor(ns / 1e9)
-      const time = formatTime('%Y-%m-%d %H:%M:%S.%N %z', seconds, Math.floor(((ns % 1e9) + 1e9) % 1e9))
+      const { s: seconds, ns } = fileTime(io.sys, s.mtimeNs)
+      const time = formatTime('%Y-%m-%d %H:%M:%S.%N %z', seconds, ns)
       const mode = (s.mode & 0o7777).toString(8).padStart(4, '0')
       const link = s.type === 'symlink' ? io.sys.readlink(operand) : undefined
       const type = s.type === 'file' && s.size === 0 ? 'regular empty file' : TYPES[s.type]!

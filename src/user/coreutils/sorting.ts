@@ -140,8 +140,8 @@ Print all lines of the FILEs, sorted.
       if (!key) {
         yield* io.fail(
           /^0/.test(text)
-            ? `-: invalid field specification ${quote(text)}`
-            : `invalid number at field start: invalid count at start of ${quote(text)}`,
+            ? `-: invalid field specification ${io.quote(text)}`
+            : `invalid number at field start: invalid count at start of ${io.quote(text)}`,
           2,
         )
         return 2

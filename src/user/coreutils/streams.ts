@@ -1,4 +1,5 @@
 /** cat, tee, head, tail, wc, yes, seq, tac, rev: what copies its input on. */
+import { NotModelled } from '#base/check'
 import { type Body, O_APPEND, O_CREAT, O_TRUNC, O_WRONLY, strerror } from '#kernel/core'
 import { encodeText, formatPrintf } from '#user/shell'
 import { defineTool, eachInput, type Io, parseSize, quote, Reader } from './tool.ts'
@@ -161,7 +162,7 @@ Print the first 10 lines of each FILE, or of standard input.
     const fromEnd = text.startsWith('-')
     const count = parseSize(text.replace(/^[-+]/, ''))
     if (count === undefined) {
-      yield* io.fail(`invalid number of ${byBytes ? 'bytes' : 'lines'}: ${quote(text)}`)
+      yield* io.fail(`invalid number of ${byBytes ? 'bytes' : 'lines'}: ${io.quote(text)}`)
       return 1
     }
     const header = yield* headers(io, options, operands)
@@ -253,7 +254,7 @@ Print the last 10 lines of each FILE, or of standard input.
     const fromStart = text.startsWith('+')
     const count = parseSize(text.replace(/^[-+]/, ''))
     if (count === undefined) {
-      yield* io.fail(`invalid number of ${byBytes ? 'bytes' : 'lines'}: ${quote(text)}`)
+      yield* io.fail(`invalid number of ${byBytes ? 'bytes' : 'lines'}: ${io.quote(text)}`)
       return 1
     }
     const header = yield* headers(io, options, operands)
@@ -407,8 +408,13 @@ export const seq = defineTool({
   ],
   // A negative number is no option.
   prepare: (argv) => {
-    const at = argv.findIndex((word, i) => i > 0 && /^-[\d.]/.test(word) && !/^-[fs]$/.test(argv[i - 1]!))
-    return at < 0 || argv.slice(1, at).includes('--') ? argv : [...argv.slice(0, at), '--', ...argv.slice(at)]
+    const at = argv.findIndex(
+      (word, i) => i > 0 && (word === '--' || (/^-[\d.]/.test(word) && !/^-[fs]$/.test(argv[i - 1]!))),
+    )
+    if (at < 0 || argv[at] === '--') return argv
+    // Behind a first operand nothing is an option anyway.
+    const operand = argv.findIndex((word, i) => i > 0 && !word.startsWith('-') && !/^-[fs]$/.test(argv[i - 1]!))
+    return operand > 0 && operand < at ? argv : [...argv.slice(0, at), '--', ...argv.slice(at)]
   },
   help: `Usage: seq [OPTION]... LAST
   or:  seq [OPTION]... FIRST LAST
@@ -420,15 +426,25 @@ Print the numbers from FIRST (1) to LAST, in steps of INCREMENT (1).
   -w, --equal-width        as wide as the widest, with zeros in front`,
   *run(io, options, operands) {
     if (operands.length === 0) return yield* io.usage('missing operand', 1)
-    if (operands.length > 3) return yield* io.usage(`extra operand ${quote(operands[3]!)}`, 1)
+    if (operands.length > 3) return yield* io.usage(`extra operand ${io.quote(operands[3]!)}`, 1)
     for (const operand of operands) {
       if (!/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(operand.trim()))
-        return yield* io.usage(`invalid floating point argument: ${quote(operand)}`, 1)
+        return yield* io.usage(`invalid floating point argument: ${io.quote(operand)}`, 1)
+    }
+    const wanted = options.get('f')
+    if (wanted !== undefined) {
+      const conversion = /%(?!%)[-+ #0']*\d*(?:\.\d*)?(.?)/.exec(wanted.replaceAll('%%', ''))
+      if (!conversion || !/[aefgAEFG]/.test(conversion[1]!)) {
+        yield* io.fail(
+          `format ${io.quote(wanted)} has ${conversion ? `unknown %${conversion[1]} directive` : 'no % directive'}`,
+        )
+        return 1
+      }
     }
     const first = operands.length > 1 ? operands[0]! : '1'
     const step = operands.length > 2 ? operands[1]! : '1'
     const last = operands[operands.length - 1]!
-    if (Number(step) === 0) return yield* io.usage(`invalid Zero increment value: ${quote(step)}`, 1)
+    if (Number(step) === 0) return yield* io.usage(`invalid Zero increment value: ${io.quote(step)}`, 1)
     const digits = Math.max(...[first, step].map((text) => (/\.(\d*)/.exec(text)?.[1] ?? '').length))
     const scale = 10 ** digits
     const [from, by, to] = [Math.round(Number(first) * scale), Math.round(Number(step) * scale), Number(last) * scale]
@@ -460,13 +476,40 @@ function formatOne(format: string, value: number): string {
 export const tac = defineTool({
   name: 'tac',
   short: 'bs:r',
+  long: [
+    { name: 'before', as: 'b' },
+    { name: 'separator', as: 's', argument: 'required' },
+    { name: 'regex', as: 'r' },
+  ],
   help: `Usage: tac [OPTION]... [FILE]...
-Print each FILE, or standard input, last line first.`,
-  *run(io, _options, operands) {
-    yield* eachInput(io, operands, function* (reader) {
-      const lines = (yield* reader.rest()).split(/(?<=\n)/)
-      yield* io.out(lines.reverse().join(''))
-    })
+Print each FILE, or standard input, last line first.
+
+  -b, --before             the separator stands before what it separates
+  -s, --separator=STRING   instead of a newline`,
+  *run(io, options, operands) {
+    if (options.has('r')) throw new NotModelled('tac -r')
+    const separator = options.get('s') ?? '\n'
+    for (const operand of operands.length > 0 ? operands : ['-']) {
+      const opened = operand === '-' ? ({ ok: true, value: 0 } as const) : yield* io.sys.open(operand)
+      if (!opened.ok) {
+        yield* io.fail(`failed to open ${quote(operand)} for reading: ${strerror(opened.errno)}`)
+        continue
+      }
+      const stat = io.sys.fstat(opened.value)
+      if (stat.ok && stat.value.type === 'directory') {
+        yield* io.fail(`${operand}: read error: Invalid argument`)
+        io.sys.close(opened.value)
+        continue
+      }
+      const parts = (yield* new Reader(io.sys, opened.value).rest()).split(separator)
+      if (opened.value !== 0) io.sys.close(opened.value)
+      // A separator belongs to what stands before it, or behind.
+      const last = parts.length - 1
+      const records = options.has('b')
+        ? parts.map((part, i) => (i > 0 ? separator + part : part))
+        : parts.map((part, i) => (i < last ? part + separator : part))
+      yield* io.out(records.reverse().join(''))
+    }
     return 0
   },
 })

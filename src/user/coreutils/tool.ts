@@ -48,6 +48,13 @@ export class Io {
     }
   }
 
+  /** A string in the locale's quotes, which in UTF-8 are curved; file names mostly have `quote` instead. */
+  quote(text: string): string {
+    const { env } = this.sys
+    const locale = env.get('LC_ALL') || env.get('LC_CTYPE') || env.get('LANG') || 'C'
+    return /utf-?8/i.test(locale) ? `‘${text}’` : `'${text}'`
+  }
+
   /** Prints a line to standard error, with the tool's name in front; the status becomes 1 unless it is worse. */
   *fail(message: string, status = 1): Body<void> {
     yield* this.flush()
@@ -112,6 +119,8 @@ export interface Tool {
   version?: string
   short?: string
   long?: LongOption[]
+  /** diffutils repeat their name before "Try ..."; grep and sed have a hint of their own. */
+  hint?(name: string): string
   /** The status of a usage mistake; 1 by default. */
   usageStatus?: number
   /** Leaves words such as `-5` to the tool: gives argv as getopt should see it. */
@@ -146,7 +155,7 @@ export function defineTool(tool: Tool): Program {
           return 0
         }
         if (message !== undefined) {
-          yield* io.err(`${message}\nTry '${name} --help' for more information.\n`)
+          yield* io.err(`${message}\n${tool.hint ? tool.hint(name) : `Try '${name} --help' for more information.\n`}`)
           return tool.usageStatus ?? 1
         }
       }
@@ -336,6 +345,23 @@ export function parseInterval(text: string): number | undefined {
   return Number(match[1]) * { '': 1, s: 1, m: 60, h: 3600, d: 86400 }[match[2] as '' | 's' | 'm' | 'h' | 'd']!
 }
 
+/** CLOCK_REALTIME of a file's time, which is counted in the lab's; parts are kept whole, for a double has 53 bits. */
+export function fileTime(sys: Sys, mtimeNs: number): { s: number; ns: number } {
+  const now = sys.realtime()
+  const labNs = sys.labNs()
+  const labS = Math.floor(labNs / 1e9)
+  const fileS = Math.floor(mtimeNs / 1e9)
+  const ns = now.ns - (labNs - labS * 1e9) + (mtimeNs - fileS * 1e9)
+  const carry = Math.floor(ns / 1e9)
+  return { s: now.s - labS + fileS + carry, ns: Math.round(ns - carry * 1e9) }
+}
+
+/** The other way. */
+export function mtimeOf(sys: Sys, time: { s: number; ns: number }): number {
+  const now = sys.realtime()
+  return (time.s - now.s) * 1e9 + (sys.labNs() - now.ns) + time.ns
+}
+
 /** A string in the quotes that coreutils' messages have. */
 export function quote(text: string): string {
   return /['\x00-\x1f]/.test(text) && !text.includes('"') && !/[\x00-\x1f]/.test(text) ? `"${text}"` : `'${text}'`
@@ -351,7 +377,7 @@ export function* needOperands(
 ): Body<number | undefined> {
   if (operands.length === 0 && least > 0) return yield* io.usage('missing operand', status)
   if (operands.length < least)
-    return yield* io.usage(`missing operand after ${quote(operands[operands.length - 1]!)}`, status)
-  if (operands.length > most) return yield* io.usage(`extra operand ${quote(operands[most]!)}`, status)
+    return yield* io.usage(`missing operand after ${io.quote(operands[operands.length - 1]!)}`, status)
+  if (operands.length > most) return yield* io.usage(`extra operand ${io.quote(operands[most]!)}`, status)
   return undefined
 }
