@@ -5,14 +5,11 @@ import type { Completion } from './line-editor.ts'
 import type { Shell } from './shell.ts'
 import { byBytes } from './variables.ts'
 
-/** The words that may stand next in a command line; `words` are those before, the command's name first. */
-export type Completer = (
-  shell: { hostname: string; readdir(path: string): string[] },
-  words: readonly string[],
-) => string[]
+/** What may stand in a command line's last word, which is being typed; the command's name is the first. */
+export type Completer = (words: string[]) => string[]
 
-/** Completers by command; rooms fill it through the image's slot `completions`. */
-export const COMPLETIONS = new Map<string, Completer>()
+/** Completers by command: the image's slot `completions`, which rooms fill for their tools. */
+export type Completions = Map<string, Completer>
 
 const KEYWORDS = [
   'if',
@@ -32,7 +29,7 @@ const KEYWORDS = [
   'select',
 ]
 
-export function* complete(shell: Shell, line: string, cursor: number): Body<Completion> {
+export function* complete(shell: Shell, completions: Completions, line: string, cursor: number): Body<Completion> {
   const before = line.slice(0, cursor)
   const word = /(?:[^\s;|&<>()'"\\]|\\.)*$/.exec(before)![0]
   const start = cursor - word.length
@@ -48,13 +45,11 @@ export function* complete(shell: Shell, line: string, cursor: number): Body<Comp
     found = shell.variables.names().map((name) => `${brace}${name}${brace === '${' ? '}' : ''}`)
   } else if (words.length === 0 && !text.includes('/')) found = commandNames(shell)
   else {
-    found = files(shell, text, words[0] === 'cd' || words[0] === 'rmdir')
-    const completer = COMPLETIONS.get(words[0] ?? '')
-    const readdir = (path: string) => {
-      const names = shell.sys.readdir(path)
-      return names.ok ? names.value : []
-    }
-    if (completer) found = [...completer({ hostname: shell.sys.hostname, readdir }, words), ...found]
+    const known = completions.get((words[0] ?? '').replace(/^.*\//, ''))?.([...words, text]) ?? []
+    found = known.filter((one) => one.startsWith(text))
+    // A tool that knows its words knows better than a list of everything.
+    if (found.length === 0 || text.includes('/'))
+      found.push(...files(shell, text, words[0] === 'cd' || words[0] === 'rmdir'))
     if (['ping', 'arping', 'ssh', 'curl', 'traceroute', 'nc', 'telnet'].includes(words[0] ?? ''))
       found.push(...(yield* hostNames(shell)))
   }

@@ -6,11 +6,11 @@
  *     session.execute('ping -c 1 web1 | tail -2', (status) => done(status))
  */
 import type { Room } from '#kernel/core'
-import { COMPLETIONS } from './completion.ts'
-import { bash, sh } from './main.ts'
+import type { Completions } from './completion.ts'
+import { shells } from './main.ts'
 
+export type { Completer, Completions } from './completion.ts'
 export { globPaths } from './glob.ts'
-export type { Completer } from './completion.ts'
 export { bash } from './main.ts'
 export { compilePattern, hasGlob, type Pattern } from './pattern.ts'
 export { byteChar, formatFloat, formatPrintf, quoteForShell, unescapeEcho } from './printf.ts'
@@ -24,9 +24,8 @@ export const shell: Room = {
   name: 'user/shell',
   needs: [],
   install(image) {
-    image.program(bash)
-    image.program(sh)
-    // Rooms with completions of their own add to it.
-    image.slot('completions', () => COMPLETIONS)
+    // Rooms with words of their own for Tab add to it, before or after.
+    const completions = image.slot('completions', (): Completions => new Map())
+    for (const program of shells(completions)) image.program(program)
   },
 }

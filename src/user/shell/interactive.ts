@@ -1,6 +1,6 @@
 /** A shell on a terminal: prompts, edited lines, history, job notices. */
 import type { Body } from '#kernel/core'
-import { complete } from './completion.ts'
+import { type Completions, complete } from './completion.ts'
 import { ExitShell } from './errors.ts'
 import { endStatus, handleInteractiveSignals, runExitTrap, runSource } from './execute.ts'
 import { LineEditor } from './line-editor.ts'
@@ -8,7 +8,7 @@ import type { Shell } from './shell.ts'
 import { decodeText } from './text.ts'
 
 /** Prompts, reads, runs, until the end of the input or `exit`. */
-export function* runInteractive(shell: Shell): Body<number> {
+export function* runInteractive(shell: Shell, completions: Completions): Body<number> {
   const { sys } = shell
   shell.notices = true
   shell.monitor = true
@@ -28,7 +28,7 @@ export function* runInteractive(shell: Shell): Body<number> {
   const left = { text: '' }
   let warned = false
   for (;;) {
-    const text = yield* readCommand(shell, left)
+    const text = yield* readCommand(shell, completions, left)
     if (text === undefined || (text === '' && shell.exiting)) {
       const stopped = shell.jobs.jobs.some((job) => job.stopped)
       if (stopped && !warned) {
@@ -56,11 +56,11 @@ export function* runInteractive(shell: Shell): Body<number> {
 }
 
 /** A command, which may take several lines; empty after Ctrl-C, undefined at the end. */
-function* readCommand(shell: Shell, left: { text: string }): Body<string | undefined> {
+function* readCommand(shell: Shell, completions: Completions, left: { text: string }): Body<string | undefined> {
   let text = ''
   for (;;) {
     const prompt = yield* shell.expandText(decodePrompt(shell, shell.variables.get(text === '' ? 'PS1' : 'PS2') ?? ''))
-    const line = yield* readLine(shell, prompt, left)
+    const line = yield* readLine(shell, completions, prompt, left)
     if (line === undefined) return text === '' ? undefined : text
     if (line === 'interrupted') {
       shell.status = 130
@@ -74,6 +74,7 @@ function* readCommand(shell: Shell, left: { text: string }): Body<string | undef
 
 function* readLine(
   shell: Shell,
+  completions: Completions,
   prompt: string,
   left: { text: string },
 ): Body<{ text: string } | 'interrupted' | undefined> {
@@ -81,7 +82,7 @@ function* readLine(
     const editor = new LineEditor(shell.sys, {
       prompt,
       history: shell.history,
-      complete: (line, cursor) => complete(shell, line, cursor),
+      complete: (line, cursor) => complete(shell, completions, line, cursor),
     })
     const typed = yield* editor.read(left)
     return typed.kind === 'line' ? { text: typed.text } : typed.kind === 'interrupt' ? 'interrupted' : undefined

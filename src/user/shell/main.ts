@@ -1,6 +1,7 @@
 /** bash as a program: `bash`, `bash -c COMMAND`, `bash FILE`, and commands from standard input. bash(1), "OPTIONS". */
 import { type Body, type Program, type Sys, strerror } from '#kernel/core'
 import { applySetOptions } from './builtins/settings.ts'
+import type { Completions } from './completion.ts'
 import { ExpansionError, Interrupted, RedirectionError } from './errors.ts'
 import { endStatus, interpreter, runExitTrap, runSource } from './execute.ts'
 import { runInteractive } from './interactive.ts'
@@ -25,7 +26,7 @@ function* write(sys: Sys, fd: number, text: string): Body<void> {
   yield* sys.write(fd, encodeText(text))
 }
 
-export function* main(sys: Sys, argv: string[]): Body<number> {
+export function* main(sys: Sys, argv: string[], completions: Completions = new Map()): Body<number> {
   const name = (argv[0] ?? 'bash').replace(/^-/, '')
   const base = name.replace(/^.*\//, '')
   let i = 1
@@ -85,7 +86,7 @@ export function* main(sys: Sys, argv: string[]): Body<number> {
     yield* write(sys, 2, `${name}: ${applied.bad}\n`)
     return 2
   }
-  if (mode === 'interactive') return yield* runInteractive(shell)
+  if (mode === 'interactive') return yield* runInteractive(shell, completions)
   if (mode === 'command') {
     const command = operands[0]
     if (command === undefined) {
@@ -188,6 +189,15 @@ function* takeLine(sys: Sys): Body<string | undefined> {
   }
 }
 
-export const bash: Program = { name: 'bash', paths: ['/usr/bin/bash'], main }
+/** The shells of an image, which complete with what its rooms say of their tools. */
+export function shells(completions: Completions): Program[] {
+  const withWords = (sys: Sys, argv: string[]) => main(sys, argv, completions)
+  return [
+    { ...bash, main: withWords },
+    { ...sh, main: withWords },
+  ]
+}
+
+export const bash: Program = { name: 'bash', paths: ['/usr/bin/bash'], main: (sys, argv) => main(sys, argv) }
 /** Debian's /bin/sh is dash: the same grammar as far as articles go, dash's wording. */
-export const sh: Program = { name: 'sh', paths: ['/usr/bin/sh', '/usr/bin/dash'], main }
+export const sh: Program = { name: 'sh', paths: ['/usr/bin/sh', '/usr/bin/dash'], main: (sys, argv) => main(sys, argv) }

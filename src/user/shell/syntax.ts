@@ -40,7 +40,9 @@ export function parseSource(source: string): ParsedSource {
   const at = Math.min(error.pos, source.length)
   const broken = script.commands.find((statement) => statement.end >= at)
   const limit = source.lastIndexOf('\n', Math.min(broken ? broken.pos : at, at) - 1) + 1
-  return { source, statements: script.commands.filter((statement) => statement.end <= limit), mistake }
+  // A command that is broken at its start has no length: an empty loop, which would never end.
+  const whole = script.commands.filter((statement) => statement.end <= limit && statement.end > statement.pos)
+  return { source, statements: whole, mistake }
 }
 
 function firstError(script: ParsedScript): ParseError | undefined {
