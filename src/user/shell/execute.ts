@@ -358,7 +358,8 @@ export function* endStatus(shell: Shell, thrown: unknown): Body<number> {
   if (thrown instanceof Interrupted) return 130
   if (thrown instanceof ExpansionError) {
     yield* shell.complain(thrown.message)
-    return thrown.status
+    // `bash -c` calls what is unbound a command that wasn't found.
+    return thrown.fatal && shell.mode === 'command' && shell.subshellDepth === 0 ? 127 : thrown.status
   }
   if (thrown instanceof RedirectionError || thrown instanceof ReadonlyVariable) {
     yield* shell.complain(thrown.message)
