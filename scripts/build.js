@@ -19,6 +19,9 @@ export async function build(parts = ['cli', 'web']) {
   }
 }
 
+/** Blanks and comments cost a cold start; names stay, for the sake of stack traces. */
+const minify = { compress: false, mangle: false, codegen: { removeWhitespace: true } }
+
 async function bundle(part) {
   const input = join(root, 'src', part, 'main.ts')
   const folder = join(root, 'dist', part)
@@ -38,7 +41,7 @@ async function bundle(part) {
     format: 'esm',
     entryFileNames: 'main.js',
     chunkFileNames: '[name]-[hash].js',
-    sourcemap: false,
+    minify,
   })
   await built.close()
 }
