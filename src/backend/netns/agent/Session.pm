@@ -101,11 +101,14 @@ sub boot {
     close $_ for $far, $input, $prompter;
     @$host{qw(control feed prompt script outside on)} = ($near, $feed, $prompt, $script, $pid, 1);
     @$host{qw(prompter_fd script_fd)} = @keep[1, 2];
-    my ($what, $answer) = receive_message($near);
-    die $answer // "$name: it didn't start\n" if ($what // '') ne 'pid';
-    $host->{pid} = $answer;
-    ($what, $answer) = receive_message($near);
-    die $answer // "$name: it didn't boot\n" if ($what // '') ne 'ok';
+    # Two processes say this, in whatever order they get to it.
+    my %heard;
+    until (exists $heard{pid} && exists $heard{ok}) {
+        my ($what, $answer) = receive_message($near);
+        die $answer // "$name: it didn't boot\n" if !defined $what || ($what ne 'pid' && $what ne 'ok');
+        $heard{$what} = $answer;
+    }
+    $host->{pid} = $heard{pid};
     for my $each (@{ $plan->{interfaces} }) {
         $self->ask_switch('attach', @$each{qw(port network)}, $host->{pid}, $name, @$each{qw(name mac)});
     }
