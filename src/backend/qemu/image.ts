@@ -68,6 +68,16 @@ export function isPrepared(): boolean {
   return release !== undefined && existsSync(join(cacheDirectory(), `root-${rootKey(release)}`))
 }
 
+/** What this process is making at the moment, by path. */
+const making = new Map<string, Promise<void>>()
+
+async function makeFile(path: string, how: (path: string) => Promise<void> | void): Promise<void> {
+  if (existsSync(path)) return
+  const unfinished = `${path}.${process.pid}`
+  await how(unfinished)
+  renameSync(unfinished, path)
+}
+
 /** Makes what isn't in the cache yet, and drops what the cache holds of older packages. */
 export async function prepareMachine(onProgress: (text: string) => void = () => {}): Promise<MachineFiles> {
   const release = kernelRelease()!
@@ -81,12 +91,14 @@ export async function prepareMachine(onProgress: (text: string) => void = () => 
     root: join(cache, `root-${key}`),
     release,
   }
-  // Written beside and renamed: two that start at once both end with a whole file.
-  const make = async (path: string, how: (path: string) => Promise<void> | void) => {
-    if (existsSync(path)) return
-    const unfinished = `${path}.${process.pid}`
-    await how(unfinished)
-    renameSync(unfinished, path)
+  // Written beside and renamed: two processes that start at once both end with a whole file; within one, it is made once.
+  const make = (path: string, how: (path: string) => Promise<void> | void): Promise<void> => {
+    let made = making.get(path)
+    if (!made) {
+      made = makeFile(path, how).finally(() => making.delete(path))
+      making.set(path, made)
+    }
+    return made
   }
   await make(files.kernel, (path) => writeFileSync(path, extractKernel(readFileSync(`/boot/vmlinuz-${release}`))))
   await make(files.initrd, (path) => writeFileSync(path, initrd))
