@@ -1,5 +1,6 @@
 /** ps of procps-ng 4.0.2: the usual selections and formats. */
 import { type Body, readTextFile, type Sys, writeText } from '#kernel/core'
+import { brokenDown } from '#user/shell'
 import { type ProcessInfo, readProcesses, ttyName, USER_HZ } from './processes.ts'
 
 export const PS_HELP = `
@@ -85,21 +86,8 @@ function startedAt(process: ProcessInfo, { bootS, nowS }: Context): string {
   if (Math.floor(s / 86_400) === Math.floor(nowS / 86_400)) {
     return `${two(Math.floor(s / 3600) % 24)}:${two(Math.floor(s / 60) % 60)}`
   }
-  const { month, day } = civil(Math.floor(s / 86_400))
-  return `${'JanFebMarAprMayJunJulAugSepOctNovDec'.slice(month * 3 - 3, month * 3)}${two(day)}`
-}
-
-/** The month and day of a day since 1970-01-01, in the Gregorian calendar. */
-function civil(day: number): { month: number; day: number } {
-  // Counted from 1 March of year 0, so that the leap day ends a year.
-  const z = day + 719_468
-  const dayOfEra = z - Math.floor(z / 146_097) * 146_097
-  const year = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * year + Math.floor(year / 4) - Math.floor(year / 100))
-  const shifted = Math.floor((5 * dayOfYear + 2) / 153)
-  return { day: dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1, month: shifted < 10 ? shifted + 3 : shifted - 9 }
+  const { month, day } = brokenDown(s)
+  return `${'JanFebMarAprMayJunJulAugSepOctNovDec'.slice(month * 3, month * 3 + 3)}${two(day)}`
 }
 
 function cpuShare(process: ProcessInfo, { uptimeS }: Context): number {

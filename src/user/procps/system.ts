@@ -3,6 +3,7 @@
 import { decodeUtf8 } from '#base/bytes'
 import { getopt } from '#base/text'
 import { type Body, readAll, readTextFile, type Sys, strerror, writeText } from '#kernel/core'
+import { brokenDown } from '#user/shell'
 
 const two = (n: number) => String(n).padStart(2, '0')
 
@@ -54,26 +55,8 @@ export function* uptime(sys: Sys, argv: string[]): Body<number> {
 /** YYYY-MM-DD HH:MM:SS in UTC. */
 function isoTime(s: number, between: string): string {
   const day = Math.floor(s / 86_400)
-  const { year, month, day: dayOfMonth } = civil(day)
-  return `${year}-${two(month)}-${two(dayOfMonth)}${between}${clock(s - day * 86_400)}`
-}
-
-function civil(day: number): { year: number; month: number; day: number } {
-  // Years counted from 1 March, so that the leap day ends one.
-  let rest = day + 719_468
-  const era = Math.floor(rest / 146_097)
-  rest -= era * 146_097
-  const yearOfEra = Math.floor(
-    (rest - Math.floor(rest / 1460) + Math.floor(rest / 36_524) - Math.floor(rest / 146_096)) / 365,
-  )
-  const dayOfYear = rest - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const shifted = Math.floor((5 * dayOfYear + 2) / 153)
-  const month = shifted < 10 ? shifted + 3 : shifted - 9
-  return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1,
-  }
+  const { year, month, day: dayOfMonth } = brokenDown(s)
+  return `${year}-${two(month + 1)}-${two(dayOfMonth)}${between}${clock(s - day * 86_400)}`
 }
 
 export function* free(sys: Sys, argv: string[]): Body<number> {
@@ -259,9 +242,9 @@ function lit(line: string, before: string): string {
 /** `Thu Jan  1 00:00:00 2026`. */
 function asctime(s: number): string {
   const day = Math.floor(s / 86_400)
-  const { year, month, day: dayOfMonth } = civil(day)
+  const { year, month, day: dayOfMonth } = brokenDown(s)
   const weekday = 'ThuFriSatSunMonTueWed'.slice((day % 7) * 3, (day % 7) * 3 + 3)
-  const name = 'JanFebMarAprMayJunJulAugSepOctNovDec'.slice(month * 3 - 3, month * 3)
+  const name = 'JanFebMarAprMayJunJulAugSepOctNovDec'.slice(month * 3, month * 3 + 3)
   return `${weekday} ${name} ${String(dayOfMonth).padStart(2)} ${clock(s - day * 86_400)} ${year}`
 }
 
