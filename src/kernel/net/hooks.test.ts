@@ -12,23 +12,24 @@ function ping(drop?: (host: string, hook: HookName) => boolean) {
   const { hosts } = chain(sim, 1)
   sim.run(2 * SECOND)
   const calls: string[] = []
-  const hooks = packetHooks(hosts[0]!.image)
-  for (const hook of HOOKS) {
-    hooks.add(hook, {
-      name: 'late',
-      priority: 10,
-      run({ host, packet, in: from, out }) {
-        const kind = packet.icmpType === 8 ? '>' : '<'
-        calls.push(`${kind} ${host.name} ${hook} ${from?.name ?? '-'} ${out?.name ?? '-'}`)
-        return NF_ACCEPT
-      },
-    })
-    hooks.add(hook, {
-      name: 'early',
-      priority: -10,
-      run: ({ host }) => (drop?.(host.name, hook) ? NF_DROP : NF_ACCEPT),
-    })
-  }
+  for (const host of hosts)
+    for (const hook of HOOKS) {
+      const hooks = packetHooks(host)
+      hooks.add(hook, {
+        name: 'late',
+        priority: 10,
+        run({ host, packet, in: from, out }) {
+          const kind = packet.icmpType === 8 ? '>' : '<'
+          calls.push(`${kind} ${host.name} ${hook} ${from?.name ?? '-'} ${out?.name ?? '-'}`)
+          return NF_ACCEPT
+        },
+      })
+      hooks.add(hook, {
+        name: 'early',
+        priority: -10,
+        run: ({ host }) => (drop?.(host.name, hook) ? NF_DROP : NF_ACCEPT),
+      })
+    }
   const raw = inetSocket(hosts[0]!, 'SOCK_RAW', 1).socket!
   const sent = raw.sendTo(echoRequest(1, 1), inet('10.0.2.2'), {})
   sim.run(sim.nowNs + SECOND)
@@ -75,7 +76,7 @@ test('what a hook takes away is nobody’s error', () => {
   const sim = new Simulator(1)
   const { hosts, cables } = chain(sim, 1)
   for (const hook of ['LOCAL_OUT', 'POST_ROUTING'] as const) {
-    packetHooks(hosts[0]!.image).add(hook, { name: 'taker', priority: 0, run: () => NF_STOLEN })
+    packetHooks(hosts[0]!).add(hook, { name: 'taker', priority: 0, run: () => NF_STOLEN })
   }
   const raw = inetSocket(hosts[0]!, 'SOCK_RAW', 1).socket!
   expect(raw.sendTo(echoRequest(1, 1), inet('10.0.2.2'), {})).toEqual({ ok: true, value: 64 })
@@ -86,7 +87,7 @@ test('what a hook takes away is nobody’s error', () => {
 test('a hook that changes the destination before routing changes the way', () => {
   const sim = new Simulator(1)
   const { hosts } = chain(sim, 1)
-  packetHooks(hosts[0]!.image).add('PRE_ROUTING', {
+  packetHooks(hosts.find((one) => one.name === 'r1')!).add('PRE_ROUTING', {
     name: 'dnat',
     priority: -100,
     run({ host, packet }) {

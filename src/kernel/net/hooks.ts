@@ -1,11 +1,11 @@
 /**
  * Netfilter's five hooks: where other rooms look at packets, change them, or take them away.
  *
- *     packetHooks(image).add('LOCAL_IN', { name: 'ipvs', priority: 99, run: (context) => NF_ACCEPT })
+ *     packetHooks(host).add('LOCAL_IN', { name: 'ipvs', priority: 99, run: (context) => NF_ACCEPT })
  *
  * An empty chain costs one test. Linux 6.1 net/netfilter/core.c: nf_hook_slow(); include/linux/netfilter.h.
  */
-import type { Host, KernelImage } from '#kernel/core'
+import { defineState, type Host } from '#kernel/core'
 import type { Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import type { IpEvent } from './ip-trace.ts'
@@ -43,37 +43,47 @@ export interface PacketHook {
   run(context: HookContext): number
 }
 
+const NO_HOOKS: readonly PacketHook[] = []
+
+/** The five chains. A change makes a new list, so that who walks the old one isn't disturbed. */
 export class PacketHooks {
-  readonly preRouting: PacketHook[] = []
-  readonly localIn: PacketHook[] = []
-  readonly forward: PacketHook[] = []
-  readonly localOut: PacketHook[] = []
-  readonly postRouting: PacketHook[] = []
+  preRouting = NO_HOOKS
+  localIn = NO_HOOKS
+  forward = NO_HOOKS
+  localOut = NO_HOOKS
+  postRouting = NO_HOOKS
 
   add(name: HookName, hook: PacketHook): void {
-    const chain = this.chain(name)
+    const chain = this[FIELDS[name]]
     let at = chain.length
     while (at > 0 && chain[at - 1]!.priority > hook.priority) at--
-    chain.splice(at, 0, hook)
+    this[FIELDS[name]] = [...chain.slice(0, at), hook, ...chain.slice(at)]
   }
 
-  chain(name: HookName): PacketHook[] {
-    if (name === 'PRE_ROUTING') return this.preRouting
-    if (name === 'LOCAL_IN') return this.localIn
-    if (name === 'FORWARD') return this.forward
-    return name === 'LOCAL_OUT' ? this.localOut : this.postRouting
+  remove(name: HookName, hook: PacketHook): void {
+    this[FIELDS[name]] = this[FIELDS[name]].filter((one) => one !== hook)
   }
 }
 
-/** The hooks of an image's hosts. */
-export function packetHooks(image: KernelImage): PacketHooks {
-  return image.slot('kernel/net packet hooks', () => new PacketHooks())
+const FIELDS = {
+  PRE_ROUTING: 'preRouting',
+  LOCAL_IN: 'localIn',
+  FORWARD: 'forward',
+  LOCAL_OUT: 'localOut',
+  POST_ROUTING: 'postRouting',
+} as const
+
+const hooksState = defineState(() => new PacketHooks())
+
+/** The hooks of a host's network: empty until a rule, a table or a virtual service of its own needs one. */
+export function packetHooks(host: Host): PacketHooks {
+  return hooksState.of(host)
 }
 
 /** Runs a chain: NF_ACCEPT if the packet goes on, else it was dropped or taken. nf_hook_slow(). */
 export function runHooks(
   host: Host,
-  chain: PacketHook[],
+  chain: readonly PacketHook[],
   hook: HookName,
   packet: Packet,
   inDevice: NetDevice | undefined,

@@ -1,7 +1,6 @@
 /** IPv4 and its sockets, installed into an image. */
 import type { KernelImage } from '#kernel/core'
 import { packetTypes } from './devices.ts'
-import { packetHooks } from './hooks.ts'
 import { ipLinkFailure } from './icmp.ts'
 import { ipReceive } from './ip-input.ts'
 import { installIpSysctls } from './ip-sysctl.ts'
@@ -13,7 +12,6 @@ import { createInetSocket, createPacketSocket } from './sockets/families.ts'
 
 /** Installs routing, the IPv4 input path, sockets, and their sysctls and /proc files. */
 export function installInet(image: KernelImage): void {
-  packetHooks(image)
   image.socketFamily('AF_INET', createInetSocket)
   image.socketFamily('AF_PACKET', createPacketSocket)
   installIpSysctls(image)

@@ -125,7 +125,7 @@ export class InetState {
   constructor(host: Host) {
     this.host = host
     this.net = netState.of(host)
-    this.hooks = packetHooks(host.image)
+    this.hooks = packetHooks(host)
   }
 
   /** The table of the host's own addresses. */

@@ -17,6 +17,8 @@ export const RAW_IP_PAYLOAD = 3
 /** The whole frame, shorter than an Ethernet header. */
 export const RAW_FRAME = 1
 
+import type { Ipv6Address } from './ipv6-address.ts'
+
 export { ETH_P_8021Q, ETH_P_ALL, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, MAC_BROADCAST } from '#wire/link'
 
 export const IPPROTO_ICMP = 1
@@ -60,6 +62,12 @@ export class Packet {
   /** The options, padded to a multiple of 4; undefined if there are none. */
   ipOptions: Uint8Array | undefined = undefined
 
+  // IPv6, if etherType is ETH_P_IPV6 and these are set; tos is the traffic class, ttl the hop limit, protocol the last
+  // next header, ipOptions the extension headers between. RFC 8200.
+  src6: Ipv6Address | undefined = undefined
+  dst6: Ipv6Address | undefined = undefined
+  flowLabel = 0
+
   // Transport, if it is in fields (not a fragment, known protocol, long enough): if raw is RAW_NONE.
   // ICMP: type, code, and the second word of its header. RFC 792. UDP and TCP: the ports. RFC 768, RFC 9293.
   icmpType = 0
@@ -75,6 +83,10 @@ export class Packet {
   window = 0
   urgent = 0
   tcpOptions: Uint8Array | undefined = undefined
+  /** TCP options that begin with NOP, NOP, timestamps, as nearly every segment's do, have these in fields; the rest is `tcpOptions`. */
+  tcpTimestamps = false
+  tsVal = 0
+  tsEcr = 0
   /**
    * The transport's checksum: -1 for the one that `emitFrame` computes, else the word on the wire, which is wrong, or 0
    * for a UDP checksum that wasn't computed. (Whether a receiver would take it: `checksumGood`.)
@@ -99,7 +111,14 @@ export class Packet {
   priority = 0
   /** Numbers the frames that reached a switch, while somebody watches; the copies of a flood share one. 0: not yet. */
   frame = 0
-  /** Rooms hang what they need on it here (conntrack entry, IPVS property); dropped by `clone`. */
+  /** Set while it is more than one segment (skb_shinfo->gso_size): the length of each one's payload. */
+  gsoSize = 0
+  /** The connection that it belongs to, and how (nf_conn, ip_conntrack_info); dropped by `clone`. */
+  ct: unknown = undefined
+  ctInfo = 0
+  /** The socket that sent it (skb->sk), for owner matches and early demultiplexing; dropped by `clone`. */
+  socket: unknown = undefined
+  /** Rooms hang what else they need on it here (bridge ports, IPVS property); dropped by `clone`. */
   extra: unknown = undefined
   /** The route that the kernel gave it (skb_dst): what loops back by lo keeps it. Dropped by `clone`. */
   route: unknown = undefined
@@ -135,6 +154,13 @@ export class Packet {
     p.window = this.window
     p.urgent = this.urgent
     p.tcpOptions = this.tcpOptions
+    p.tcpTimestamps = this.tcpTimestamps
+    p.tsVal = this.tsVal
+    p.tsEcr = this.tsEcr
+    p.gsoSize = this.gsoSize
+    p.src6 = this.src6
+    p.dst6 = this.dst6
+    p.flowLabel = this.flowLabel
     p.checksum = this.checksum
     p.buffer = this.buffer
     p.offset = this.offset
