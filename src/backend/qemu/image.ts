@@ -54,7 +54,7 @@ export function cacheDirectory(): string {
 }
 
 /** To be counted up when the root image is made in another way. */
-const RECIPE = '2'
+const RECIPE = '3'
 
 /** What the kernel and the root image are made of, as a name for them. */
 function rootKey(release: string): string {
@@ -211,7 +211,7 @@ function initialFiles(release: string, ours: { path: string; content: string }[]
 
 /** Virtual devices and protocols; no drivers for hardware that the guest hasn't. */
 const ARTICLE_MODULES =
-  /^kernel\/(net\/(?!(bluetooth|mac80211|wireless|nfc|rfkill|sunrpc|ceph|rxrpc|smc|tipc|rds|ieee|can))|drivers\/net\/([^/]+\.ko|bonding|team|ipvlan|wireguard)|fs\/overlayfs)/
+  /^kernel\/(net\/(?!(bluetooth|mac80211|wireless|nfc|rfkill|sunrpc|ceph|rxrpc|smc|tipc|rds|ieee|can))|drivers\/net\/([^/]+\.ko|bonding|team|ipvlan|vxlan|wireguard)|lib\/ts_|fs\/overlayfs)/
 
 /** No package owns these: pam-auth-update writes them. */
 const PAM_FILES = ['account', 'auth', 'password', 'session', 'session-noninteractive'].map((what) => `common-${what}`)

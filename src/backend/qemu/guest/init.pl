@@ -35,6 +35,11 @@ must('mount', 'sysfs', '/root/sys',  'sysfs',    0, $none);
 must('mount', 'udev',  '/root/dev',  'devtmpfs', 0, $none);
 must('mount', 'tmpfs', '/root/run',  'tmpfs',    0, 'mode=0755');
 
+# What a rule logs is logged, although hosts are namespaces. Linux 6.1 net/netfilter/nf_log.c: nf_log_all_netns.
+if (open my $all, '>', '/proc/sys/net/netfilter/nf_log_all_netns') {
+    syswrite $all, "1\n";
+}
+
 # The agent's files come with the RAM disk, so that a change to them makes no new image.
 mkdir '/root/run/agent';
 opendir my $agent, '/agent' or die "/agent: $!\n";
