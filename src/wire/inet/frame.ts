@@ -4,11 +4,15 @@
  */
 import { foldSum, sumWords } from '#base/bytes'
 import { ETH_HLEN, VLAN_HLEN } from '#wire/link'
+import { addressSum } from './ipv6.ts'
+import type { Ipv6Address } from './ipv6-address.ts'
 import {
   ETH_P_8021Q,
   ETH_P_ARP,
   ETH_P_IP,
+  ETH_P_IPV6,
   IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
   IPPROTO_TCP,
   IPPROTO_UDP,
   type Packet,
@@ -19,6 +23,7 @@ import {
 
 const ARP_LENGTH = 28
 const IP_HLEN = 20
+const IPV6_HLEN = 40
 const ICMP_HLEN = 8
 const UDP_HLEN = 8
 const TCP_HLEN = 20
@@ -28,9 +33,18 @@ function transportLength(packet: Packet): number {
   if (packet.raw !== RAW_NONE) return 0
   if (packet.protocol === IPPROTO_UDP) return UDP_HLEN
   if (packet.protocol === IPPROTO_ICMP) return ICMP_HLEN
-  if (packet.protocol === IPPROTO_TCP)
-    return TCP_HLEN + (packet.tcpOptions === undefined ? 0 : packet.tcpOptions.length)
+  if (packet.protocol === IPPROTO_TCP) return tcpHeaderLength(packet)
   return 0
+}
+
+/** What the options that stand in fields take: NOP, NOP, timestamps. */
+const TIMESTAMPS_LENGTH = 12
+const TIMESTAMPS_HEAD = 0x0101080a
+
+/** The length of a TCP header with its options. */
+export function tcpHeaderLength(packet: Packet): number {
+  const length = packet.tcpTimestamps ? TCP_HLEN + TIMESTAMPS_LENGTH : TCP_HLEN
+  return packet.tcpOptions === undefined ? length : length + packet.tcpOptions.length
 }
 
 /** The IPv4 packet's total length. */
@@ -194,13 +208,20 @@ function writeIcmp(packet: Packet, view: DataView, at: number): void {
 
 function writeTcp(packet: Packet, target: Uint8Array, view: DataView, at: number, addresses: number): void {
   const options = packet.tcpOptions
-  const headerLength = options === undefined ? TCP_HLEN : TCP_HLEN + options.length
+  const headerLength = tcpHeaderLength(packet)
   view.setUint32(at, (packet.srcPort << 16) | packet.dstPort)
   view.setUint32(at + 4, packet.seq)
   view.setUint32(at + 8, packet.ack)
   view.setUint32(at + 12, ((((headerLength >>> 2) << 12) | packet.tcpFlags) << 16) | packet.window)
   view.setUint32(at + 16, packet.urgent)
-  if (options !== undefined) target.set(options, at + TCP_HLEN)
+  let end = at + TCP_HLEN
+  if (packet.tcpTimestamps) {
+    view.setUint32(end, TIMESTAMPS_HEAD)
+    view.setUint32(end + 4, packet.tsVal)
+    view.setUint32(end + 8, packet.tsEcr)
+    end += TIMESTAMPS_LENGTH
+  }
+  if (options !== undefined) target.set(options, end)
   let { checksum } = packet
   if (checksum < 0) {
     const length = headerLength + packet.length

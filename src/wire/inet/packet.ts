@@ -12,7 +12,7 @@
 export const RAW_NONE = 0
 /** Everything behind the Ethernet (and VLAN) header. */
 export const RAW_ETHERNET_PAYLOAD = 2
-/** Everything behind the IPv4 header and its options. */
+/** Everything behind the IPv4 header and its options, or behind IPv6's and its extension headers. */
 export const RAW_IP_PAYLOAD = 3
 /** The whole frame, shorter than an Ethernet header. */
 export const RAW_FRAME = 1
@@ -25,6 +25,7 @@ export const IPPROTO_ICMP = 1
 export const IPPROTO_IGMP = 2
 export const IPPROTO_TCP = 6
 export const IPPROTO_UDP = 17
+export const IPPROTO_ICMPV6 = 58
 
 /** IPv4's flags, as they stand in the flags-and-offset word. RFC 791 section 3.1. */
 export const IP_RF = 0x8000
@@ -62,8 +63,9 @@ export class Packet {
   /** The options, padded to a multiple of 4; undefined if there are none. */
   ipOptions: Uint8Array | undefined = undefined
 
-  // IPv6, if etherType is ETH_P_IPV6 and these are set; tos is the traffic class, ttl the hop limit, protocol the last
-  // next header, ipOptions the extension headers between. RFC 8200.
+  // IPv6, if etherType is ETH_P_IPV6 and raw isn't RAW_ETHERNET_PAYLOAD; tos is the traffic class, ttl the hop limit,
+  // protocol the last next header, ipOptions the extension headers between, and then ipId is the first next header (see
+  // ipv6.ts). `fragment` has a fragment header's offset and more-flag where IPv4 has them. RFC 8200.
   src6: Ipv6Address | undefined = undefined
   dst6: Ipv6Address | undefined = undefined
   flowLabel = 0

@@ -6,13 +6,17 @@
 import { foldSum, internetChecksum, sumWords } from '#base/bytes'
 import { ETH_HLEN, readMac, VLAN_HLEN } from '#wire/link'
 import { emitIp } from './frame.ts'
+import { addressSum, chainEnd } from './ipv6.ts'
+import { readIpv6 } from './ipv6-address.ts'
 import {
   ETH_P_8021Q,
   ETH_P_ARP,
   ETH_P_IP,
+  ETH_P_IPV6,
   IP_MF,
   IP_OFFSET,
   IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
   IPPROTO_TCP,
   IPPROTO_UDP,
   Packet,
@@ -41,6 +45,7 @@ export function parseFrame(bytes: Uint8Array): Packet {
   }
   packet.etherType = etherType
   if (etherType === ETH_P_IP) parseIpInto(packet, bytes, at)
+  else if (etherType === ETH_P_IPV6) parseIpv6Into(packet, bytes, at)
   else if (etherType !== ETH_P_ARP || !parseArpInto(packet, bytes, at)) rest(packet, bytes, at)
   return packet
 }
@@ -51,6 +56,15 @@ export function parseIp(bytes: Uint8Array): Packet {
   packet.buffer = bytes
   packet.etherType = ETH_P_IP
   parseIpInto(packet, bytes, 0)
+  return packet
+}
+
+/** The packet of bytes that begin with an IPv6 header, MAC addresses 0; never throws. */
+export function parseIpv6Packet(bytes: Uint8Array): Packet {
+  const packet = new Packet()
+  packet.buffer = bytes
+  packet.etherType = ETH_P_IPV6
+  parseIpv6Into(packet, bytes, 0)
   return packet
 }
 
@@ -112,9 +126,40 @@ function parseIpInto(packet: Packet, bytes: Uint8Array, at: number): void {
     packet.raw = RAW_IP_PAYLOAD
 }
 
-/** The pseudo-header's sum. RFC 768. */
+/** RFC 8200 section 3. */
+function parseIpv6Into(packet: Packet, bytes: Uint8Array, at: number): void {
+  const available = bytes.length - at
+  if (available < 40 || bytes[at]! >>> 4 !== 6) {
+    rest(packet, bytes, at)
+    return
+  }
+  const length = read16(bytes, at + 4)
+  if (length > available - 40) {
+    rest(packet, bytes, at)
+    return
+  }
+  const first = read32(bytes, at)
+  packet.tos = (first >>> 20) & 0xff
+  packet.flowLabel = first & 0xfffff
+  packet.protocol = bytes[at + 6]!
+  packet.ttl = bytes[at + 7]!
+  packet.src6 = readIpv6(bytes, at + 8)
+  packet.dst6 = readIpv6(bytes, at + 24)
+  const end = at + 40 + length
+  trail(packet, bytes, end)
+  at += 40
+  const behind = chainEnd(packet, bytes, at, end)
+  if (behind > at) packet.ipOptions = bytes.slice(at, behind)
+  packet.offset = behind
+  packet.length = end - behind
+  if ((packet.fragment & (IP_MF | IP_OFFSET)) !== 0 || !parseTransportInto(packet, bytes, behind))
+    packet.raw = RAW_IP_PAYLOAD
+}
+
+/** The pseudo-header's sum. RFC 768; RFC 8200 section 8.1. */
 function pseudoSum(packet: Packet): number {
-  const { src, dst } = packet
+  const { src, dst, src6, dst6 } = packet
+  if (src6 !== undefined) return addressSum(src6) + addressSum(dst6!) + packet.protocol + packet.length
   return (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff) + packet.protocol + packet.length
 }
 
@@ -131,10 +176,11 @@ function parseTransportInto(packet: Packet, bytes: Uint8Array, at: number): bool
     packet.length = length - 8
     return true
   }
-  if (protocol === IPPROTO_ICMP) {
+  const v6 = packet.src6 !== undefined
+  if (protocol === (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
     if (length < 8) return false
     const word = read16(bytes, at + 2)
-    const right = internetChecksum(bytes, at, length, -word)
+    const right = internetChecksum(bytes, at, length, (v6 ? pseudoSum(packet) : 0) - word)
     packet.checksum = word === right ? -1 : word
     packet.icmpType = bytes[at]!
     packet.icmpCode = bytes[at + 1]!
@@ -157,7 +203,14 @@ function parseTransportInto(packet: Packet, bytes: Uint8Array, at: number): bool
     packet.tcpFlags = read16(bytes, at + 12) & 0xfff
     packet.window = read16(bytes, at + 14)
     packet.urgent = read16(bytes, at + 18)
-    if (headerLength > 20) packet.tcpOptions = bytes.slice(at + 20, at + headerLength)
+    let options = at + 20
+    if (headerLength >= 32 && read32(bytes, options) === 0x0101080a) {
+      packet.tcpTimestamps = true
+      packet.tsVal = read32(bytes, options + 4)
+      packet.tsEcr = read32(bytes, options + 8)
+      options += 12
+    }
+    if (options < at + headerLength) packet.tcpOptions = bytes.slice(options, at + headerLength)
     packet.offset = at + headerLength
     packet.length = length - headerLength
     return true
@@ -177,7 +230,7 @@ function read32(bytes: Uint8Array, at: number): number {
 export function checksumGood(packet: Packet): boolean {
   const word = packet.checksum
   if (word < 0) return true
-  if (word === 0) return packet.protocol === IPPROTO_UDP || sumsToZero(packet)
+  if (word === 0) return (packet.protocol === IPPROTO_UDP && packet.src6 === undefined) || sumsToZero(packet)
   return word === 0xffff && sumsToZero(packet)
 }
 
@@ -186,8 +239,8 @@ function sumsToZero(packet: Packet): boolean {
   const computed = packet.clone()
   computed.checksum = -1
   const bytes = emitIp(computed)
-  const at = 20 + (packet.ipOptions?.length ?? 0)
-  const word = packet.protocol === IPPROTO_UDP ? 6 : packet.protocol === IPPROTO_ICMP ? 2 : 16
+  const at = (packet.src6 === undefined ? 20 : 40) + (packet.ipOptions?.length ?? 0)
+  const word = packet.protocol === IPPROTO_UDP ? 6 : packet.protocol === IPPROTO_TCP ? 16 : 2
   const made = read16(bytes, at + word)
   return made === 0 || made === 0xffff
 }

@@ -1,4 +1,6 @@
 /** TCP's flags and options on the wire. RFC 9293 section 3.1, RFC 2018 (SACK), RFC 3168 (ECN), RFC 7323. */
+import type { Packet } from './packet.ts'
+
 export const TCP_FIN = 0x01
 export const TCP_SYN = 0x02
 export const TCP_RST = 0x04
@@ -19,6 +21,33 @@ export type TcpOption =
   | { kind: 'unknown'; at: number; length: number; type: number; data: Uint8Array }
   /** A length that is below 2, beyond the header's end, or wrong for the type. */
   | { kind: 'broken'; at: number; length: number; type: number; data: Uint8Array }
+
+const NO_OPTIONS = new Uint8Array(0)
+
+/** All of a segment's options as they stand on the wire, those that the packet carries in fields too. */
+export function tcpOptionBytes(packet: Packet): Uint8Array {
+  const rest = packet.tcpOptions ?? NO_OPTIONS
+  if (!packet.tcpTimestamps) return rest
+  const bytes = new Uint8Array(12 + rest.length)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, 0x0101080a)
+  view.setUint32(4, packet.tsVal)
+  view.setUint32(8, packet.tsEcr)
+  bytes.set(rest, 12)
+  return bytes
+}
+
+/** Gives a segment these options; those that begin as nearly every segment's do go into fields. */
+export function setTcpOptions(packet: Packet, bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  packet.tcpTimestamps = bytes.length >= 12 && view.getUint32(0) === 0x0101080a
+  if (packet.tcpTimestamps) {
+    packet.tsVal = view.getUint32(4)
+    packet.tsEcr = view.getUint32(8)
+  }
+  const rest = packet.tcpTimestamps ? bytes.subarray(12) : bytes
+  packet.tcpOptions = rest.length === 0 ? undefined : rest
+}
 
 /** Options in order; whatever the bytes, they are covered without a gap. `at` counts from the first option. */
 export function parseTcpOptions(bytes: Uint8Array): TcpOption[] {

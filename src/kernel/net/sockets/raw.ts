@@ -170,6 +170,9 @@ export function fillTransport(packet: Packet, bytes: Uint8Array): void {
   packet.window = parsed.window
   packet.urgent = parsed.urgent
   packet.tcpOptions = parsed.tcpOptions
+  packet.tcpTimestamps = parsed.tcpTimestamps
+  packet.tsVal = parsed.tsVal
+  packet.tsEcr = parsed.tsEcr
   packet.checksum = parsed.checksum
   packet.offset = bytes.length - parsed.length
   packet.length = parsed.length
