@@ -57,7 +57,11 @@ export function ipReceive(packet: Packet, device: NetDevice): void {
   if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'receive', packet, device })
   // What lo or a multicast loops back has been routed.
   const looped = device.kind === 'loopback' || packet.packetType === PACKET_LOOPBACK
-  if (!looped) packet.route = undefined
+  if (!looped) {
+    packet.route = undefined
+    packet.ct = undefined
+    packet.ctInfo = 0
+  }
   if (
     hooks.preRouting.length !== 0 &&
     runHooks(host, hooks.preRouting, 'PRE_ROUTING', packet, device, undefined, state.tell) !== NF_ACCEPT

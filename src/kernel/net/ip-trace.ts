@@ -33,6 +33,8 @@ export type DropReason =
 export type IpEvent =
   | { kind: 'receive'; packet: Packet; device: NetDevice }
   | { kind: 'hook'; hook: string; packet: Packet; verdict: string }
+  /** What connection tracking or NAT made of it. */
+  | { kind: 'conntrack'; packet: Packet; what: string; text: string }
   | { kind: 'route'; packet: Packet; route: Route | undefined; error?: string }
   | { kind: 'forward'; packet: Packet; route: Route }
   | { kind: 'deliver'; packet: Packet }

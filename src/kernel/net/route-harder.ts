@@ -1,0 +1,36 @@
+/**
+ * A packet's route out, found again after a hook has changed its addresses, mark or TOS.
+ * Linux 6.1 net/ipv4/netfilter.c: ip_route_me_harder().
+ */
+import type { Errno } from '#kernel/core'
+import type { Packet } from '#wire/inet'
+import { flowOf } from './fib.ts'
+import { addressType, addTransport } from './fib-lookup.ts'
+import type { RouteType } from './netlink.ts'
+import { type Route, routeFlow } from './route.ts'
+
+/**
+ * Routes a packet of this host's again; its `route` is another then.
+ *
+ * @param as what its source counts as; unsaid: what it is
+ * @param oif the device that its socket is bound to, or 0
+ */
+export function routeMeHarder(packet: Packet, as?: RouteType, oif = 0): Errno | undefined {
+  const old = packet.route as Route
+  const { host } = old.device
+  const type = as ?? addressType(host, packet.src, old.device)
+  const known = type === 'local' || type === 'unicast'
+  const flow = flowOf({
+    dst: packet.dst,
+    src: known ? packet.src : 0,
+    tos: packet.tos & 0x1e,
+    oif,
+    mark: packet.mark,
+    anySrc: known,
+  })
+  addTransport(host, flow, packet)
+  const route = routeFlow(host, flow)
+  if (typeof route === 'string') return route
+  packet.route = route
+  return route.error
+}
