@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { forSeeds } from '#base/testing'
 import { nearlyFrame } from './frames.cases.ts'
-import { emitFrame, emitIp, frameLength, parseFrame, parseIp, RAW_NONE, writeFrame } from './index.ts'
+import { emitFrame, emitIp, frameLength, parseFrame, parseIp, parseIpv6Packet, RAW_NONE, writeFrame } from './index.ts'
 
 test('what is parsed is emitted unchanged, whatever it is', () => {
   let inFields = 0
@@ -16,6 +16,8 @@ test('what is parsed is emitted unchanged, whatever it is', () => {
     if (Buffer.compare(target.subarray(5, 5 + bytes.length), bytes) !== 0) expect(target).toEqual(bytes)
     expect(target[4]! + target[5 + bytes.length]!).toBe(2 * 0xaa)
     if (packet.raw === RAW_NONE) inFields++
+    const six = parseIpv6Packet(bytes.subarray(14))
+    expect(emitIp(six).length + (six.trailer?.length ?? 0)).toBe(Math.max(0, bytes.length - 14))
     const ip = parseIp(bytes.subarray(14))
     expect(emitIp(ip).length + (ip.trailer?.length ?? 0)).toBe(Math.max(0, bytes.length - 14))
   })

@@ -32,7 +32,7 @@ const TCP_HLEN = 20
 function transportLength(packet: Packet): number {
   if (packet.raw !== RAW_NONE) return 0
   if (packet.protocol === IPPROTO_UDP) return UDP_HLEN
-  if (packet.protocol === IPPROTO_ICMP) return ICMP_HLEN
+  if (packet.protocol === IPPROTO_ICMP || packet.protocol === IPPROTO_ICMPV6) return ICMP_HLEN
   if (packet.protocol === IPPROTO_TCP) return tcpHeaderLength(packet)
   return 0
 }
@@ -47,11 +47,12 @@ export function tcpHeaderLength(packet: Packet): number {
   return packet.tcpOptions === undefined ? length : length + packet.tcpOptions.length
 }
 
-/** The IPv4 packet's total length. */
+/** The IP packet's total length, its headers counted. */
 export function ipLength(packet: Packet): number {
   if (packet.raw === RAW_ETHERNET_PAYLOAD || packet.raw === RAW_FRAME) return packet.length
   const options = packet.ipOptions === undefined ? 0 : packet.ipOptions.length
-  return IP_HLEN + options + transportLength(packet) + packet.length
+  const header = packet.src6 === undefined ? IP_HLEN : IPV6_HLEN
+  return header + options + transportLength(packet) + packet.length
 }
 
 /** The frame's length, the check sequence not counted. */
@@ -60,7 +61,7 @@ export function frameLength(packet: Packet): number {
   const trailer = packet.trailer === undefined ? 0 : packet.trailer.length
   const header = packet.vlanTci < 0 ? ETH_HLEN : ETH_HLEN + VLAN_HLEN
   if (packet.raw === RAW_ETHERNET_PAYLOAD) return header + packet.length + trailer
-  if (packet.etherType === ETH_P_IP) return header + ipLength(packet) + trailer
+  if (packet.etherType === ETH_P_IP || packet.etherType === ETH_P_IPV6) return header + ipLength(packet) + trailer
   if (packet.etherType === ETH_P_ARP) return header + ARP_LENGTH + trailer
   return header + packet.length + trailer
 }
@@ -112,7 +113,7 @@ export function writeFrame(packet: Packet, target: Uint8Array, at: number): numb
   view.setUint16(at, packet.etherType)
   at += 2
   if (packet.raw === RAW_ETHERNET_PAYLOAD) at = writePayload(packet, target, at)
-  else if (packet.etherType === ETH_P_IP) at = writeIp(packet, target, at)
+  else if (packet.etherType === ETH_P_IP || packet.etherType === ETH_P_IPV6) at = writeIp(packet, target, at)
   else if (packet.etherType === ETH_P_ARP) at = writeArp(packet, view, at)
   else at = writePayload(packet, target, at)
   if (packet.trailer !== undefined) {
@@ -125,6 +126,7 @@ export function writeFrame(packet: Packet, target: Uint8Array, at: number): numb
 /** Writes the packet from its IPv4 header on, at a place that has `ipLength` bytes of room; returns where it ends. */
 export function writeIp(packet: Packet, target: Uint8Array, at: number): number {
   if (packet.raw === RAW_ETHERNET_PAYLOAD || packet.raw === RAW_FRAME) return writePayload(packet, target, at)
+  if (packet.src6 !== undefined) return writeIpv6Packet(packet, target, at)
   const view = viewOn(target)
   const options = packet.ipOptions
   const headerLength = options === undefined ? IP_HLEN : IP_HLEN + options.length
@@ -148,9 +150,41 @@ export function writeIp(packet: Packet, target: Uint8Array, at: number): number 
   const end = writePayload(packet, target, at + transport)
   if (transport === 0) return end
   if (packet.protocol === IPPROTO_UDP) writeUdp(packet, view, at, addresses)
-  else if (packet.protocol === IPPROTO_ICMP) writeIcmp(packet, view, at)
+  else if (packet.protocol === IPPROTO_ICMP) writeIcmp(packet, view, at, 0)
   else writeTcp(packet, target, view, at, addresses)
   return end
+}
+
+function writeIpv6Packet(packet: Packet, target: Uint8Array, at: number): number {
+  const view = viewOn(target)
+  const chain = packet.ipOptions
+  const src = packet.src6!
+  const dst = packet.dst6!
+  const chainLength = chain === undefined ? 0 : chain.length
+  const transport = transportLength(packet)
+  const next = chain === undefined ? packet.protocol : packet.ipId
+  view.setUint32(at, (0x60000000 | (packet.tos << 20) | packet.flowLabel) >>> 0)
+  view.setUint32(at + 4, ((chainLength + transport + packet.length) * 65536 + ((next << 8) | packet.ttl)) >>> 0)
+  writeAddress(view, at + 8, src)
+  writeAddress(view, at + 24, dst)
+  at += IPV6_HLEN
+  if (chain !== undefined) target.set(chain, at)
+  at += chainLength
+  const end = writePayload(packet, target, at + transport)
+  if (transport === 0) return end
+  const addresses = addressSum(src) + addressSum(dst)
+  if (packet.protocol === IPPROTO_UDP) writeUdp(packet, view, at, addresses)
+  else if (packet.protocol === IPPROTO_ICMPV6)
+    writeIcmp(packet, view, at, addresses + IPPROTO_ICMPV6 + ICMP_HLEN + packet.length)
+  else writeTcp(packet, target, view, at, addresses)
+  return end
+}
+
+function writeAddress(view: DataView, at: number, address: Ipv6Address): void {
+  view.setUint32(at, address.w0)
+  view.setUint32(at + 4, address.w1)
+  view.setUint32(at + 8, address.w2)
+  view.setUint32(at + 12, address.w3)
 }
 
 function writeArp(packet: Packet, view: DataView, at: number): number {
@@ -194,12 +228,12 @@ function writeUdp(packet: Packet, view: DataView, at: number, addresses: number)
   view.setUint32(at + 4, (length << 16) | checksum)
 }
 
-function writeIcmp(packet: Packet, view: DataView, at: number): void {
+function writeIcmp(packet: Packet, view: DataView, at: number, pseudo: number): void {
   const first = (packet.icmpType << 8) | packet.icmpCode
   const rest = packet.icmpRest
   let { checksum } = packet
   if (checksum < 0) {
-    const header = first + (rest >>> 16) + (rest & 0xffff)
+    const header = pseudo + first + (rest >>> 16) + (rest & 0xffff)
     checksum = ~foldSum(sumWritten(view, at + ICMP_HLEN, packet.length, header)) & 0xffff
   }
   view.setUint32(at, (first << 16) | checksum)
