@@ -1,5 +1,6 @@
 /** Open files: what a file descriptor refers to. Linux 6.1 include/linux/fs.h: struct file, struct file_operations. */
 import type { SysResult } from './errno.ts'
+import type { Host } from './host.ts'
 import type { WaitQueue } from './wait.ts'
 
 export const POLLIN = 0x001
@@ -34,6 +35,8 @@ export interface OpenFile {
   release?(): void
   /** A name for /proc/PID/fd, such as `pipe:[1234]`, `/etc/hosts`, `socket:[77]`. */
   readonly description: string
+  /** The network namespace that it keeps alive; absent if it is the initial one, or none. */
+  netns?: Host
   /** Set if it is a socket. */
   readonly socket?: Socket
   /** SO_RCVTIMEO and SO_SNDTIMEO; `Sys` keeps and obeys them. */
@@ -78,16 +81,26 @@ export interface Received {
   control: Record<string, unknown>
 }
 
+/** Who makes a call: what a family that knows files and credentials asks. */
+export interface Caller {
+  readonly pid: number
+  readonly cwd: string
+  readonly umask: number
+  readonly machine: { readonly host: Host }
+}
+
 /** A socket as the kernel's families give it. Nothing here blocks: EAGAIN, and wait on the file's queue. */
 export interface Socket {
   readonly domain: string
   readonly type: string
-  bind(address: SockAddr): SysResult<void>
-  /** EINPROGRESS if it will take time. */
-  connect(address: SockAddr): SysResult<void>
-  listen?(backlog: number): SysResult<void>
+  bind(address: SockAddr, caller?: Caller): SysResult<void>
+  /** EINPROGRESS if it will take time; EAGAIN if it is to be tried again when the file's queue wakes. */
+  connect(address: SockAddr, caller?: Caller): SysResult<void>
+  /** socketpair(2): joined with another one that is as new. */
+  pair?(other: Socket, caller: Caller): SysResult<void>
+  listen?(backlog: number, caller?: Caller): SysResult<void>
   accept?(): SysResult<{ file: OpenFile; from: SockAddr }>
-  sendTo(bytes: Uint8Array, to: SockAddr | undefined, flags: MessageFlags): SysResult<number>
+  sendTo(bytes: Uint8Array, to: SockAddr | undefined, flags: MessageFlags, caller?: Caller): SysResult<number>
   receive(length: number, flags: MessageFlags): SysResult<Received>
   shutdown?(how: 'RD' | 'WR' | 'RDWR'): SysResult<void>
   localName(): SysResult<SockAddr>
@@ -106,4 +119,7 @@ export interface MessageFlags {
   confirm?: boolean
   /** MSG_NOSIGNAL. */
   noSignal?: boolean
+  /** SCM_RIGHTS: descriptors to give along; `files` is what `Sys` makes of them. */
+  rights?: number[]
+  files?: OpenFile[]
 }

@@ -4,6 +4,8 @@ import type { KernelImage } from './image.ts'
 
 export interface Host {
   readonly name: string
+  /** The machine that it is a part of, if it is a network namespace (`createNetns`) and not a machine itself. */
+  readonly base?: Host
   /** From 1, in the order in which the lab's file has them. */
   readonly number: number
   readonly sim: Simulator
@@ -31,9 +33,24 @@ export interface State<T> {
 
 let states = 0
 
-/** Defines a kind of state; call it once, at a module's top. It dies with the host's power. */
-export function defineState<T>(create: (host: Host) => T): State<T> {
+/**
+ * Defines a kind of state; call it once, at a module's top. It dies with the host's power. Each network namespace has its
+ * own, unless it says `per: 'machine'`: then whoever asks in a namespace gets the machine's.
+ */
+export function defineState<T>(create: (host: Host) => T, options: { per?: 'netns' | 'machine' } = {}): State<T> {
   const index = states++
+  if (options.per === 'machine') {
+    return {
+      of(host) {
+        const machine = host.base ?? host
+        return (machine.states[index] ??= create(machine)) as T
+      },
+      peek: (host) => (host.base ?? host).states[index] as T | undefined,
+      drop(host) {
+        ;(host.base ?? host).states[index] = undefined
+      },
+    }
+  }
   return {
     of(host) {
       return (host.states[index] ??= create(host)) as T

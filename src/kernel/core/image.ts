@@ -106,7 +106,11 @@ export interface KernelImage {
   file(path: string, content: string, mode?: number): void
   /** Something to do when a host boots, in the order of installing. */
   onBoot(run: (host: Host) => void): void
-  /** Something to do when a host loses its power. */
+  /** Something to do in each new network namespace, in the order of installing. */
+  onNetns(run: (netns: Host) => void): void
+  /** Something to do when nobody needs a network namespace any more, before its states are forgotten. */
+  onNetnsEnd(run: (netns: Host) => void): void
+  /** Something to do when a host loses its power; and last of all when a network namespace ends, which is the host then. */
   onPowerOff(run: (host: Host) => void): void
   /** A table of a room's own that others add to (packet hooks, elevators, tool families); made by the first who asks. */
   slot<T>(name: string, create: () => T): T

@@ -12,19 +12,33 @@
 export { drive } from '#base/sim'
 export { type CaptureOptions, createCapture } from './capture.ts'
 export { EXEC_NS, FORK_NS, SYSCALL_NS } from './costs.ts'
+export { EPOLLET, EPOLLIN, EPOLLONESHOT, EPOLLOUT } from './epoll.ts'
 export * from './errno.ts'
 export * from './file.ts'
 export * from './host.ts'
 export * from './image.ts'
 export { createHost, createTerminal, type HostOptions, type KernelHost } from './kernel.ts'
 export { createImage, type Image, type ImageOptions } from './kernel-image.ts'
+export { lazyMain } from './lazy.ts'
 export type { SpawnOptions } from './machine.ts'
+export { Mounts } from './mounts.ts'
+export {
+  createNetns,
+  dropNetns,
+  holdNetns,
+  Netns,
+  NetnsFile,
+  netnsByReference,
+  netnsesOf,
+  netnsInode,
+} from './netns.ts'
 export { Node } from './node.ts'
 export { readdir } from './path-calls.ts'
 export { type KernelModule, kernelModules } from './proc.ts'
 export { Process, Session } from './process.ts'
 export * from './signal.ts'
 export { type DefaultAction, defaultAction, signalByNumber } from './signal-defaults.ts'
+export { findSocketNode, makeSocketNode } from './socket-node.ts'
 export { readAll, readTextFile, writeText } from './stdio.ts'
 export * from './sys.ts'
 export { type IntegerLimits, integerSysctl, parseIntegers } from './sysctl.ts'

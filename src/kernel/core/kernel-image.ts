@@ -47,6 +47,8 @@ export class Image implements KernelImage {
   readonly netlinkHandlers = new Map<string, NetlinkHandler>()
   readonly bootHooks: ((host: Host) => void)[] = []
   readonly powerOffHooks: ((host: Host) => void)[] = []
+  readonly netnsHooks: ((netns: Host) => void)[] = []
+  readonly netnsEndHooks: ((netns: Host) => void)[] = []
   readonly rooms = new Set<string>()
   readonly #slots = new Map<string, unknown>()
 
@@ -113,6 +115,14 @@ export class Image implements KernelImage {
 
   onBoot(run: (host: Host) => void): void {
     this.bootHooks.push(run)
+  }
+
+  onNetns(run: (netns: Host) => void): void {
+    this.netnsHooks.push(run)
+  }
+
+  onNetnsEnd(run: (netns: Host) => void): void {
+    this.netnsEndHooks.push(run)
   }
 
   onPowerOff(run: (host: Host) => void): void {

@@ -8,6 +8,7 @@ import type { Host } from './host.ts'
 import { Disk, Inode } from './inode.ts'
 import type { Image } from './kernel-image.ts'
 import { Machine, type SpawnOptions } from './machine.ts'
+import { netnsesOf } from './netns.ts'
 import { openNow } from './open.ts'
 import { find } from './path.ts'
 import { makeNode } from './path-calls.ts'
@@ -115,6 +116,7 @@ export class KernelHost implements Host {
   powerOff(): void {
     if (!this.up) return
     this.up = false
+    for (const netns of netnsesOf(this)) netns.powerOff()
     for (const run of this.image.powerOffHooks) run(this)
     this.#machine?.powerCut()
     this.#machine = undefined

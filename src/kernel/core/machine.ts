@@ -10,6 +10,7 @@ import { type Target, TIME_MAX_NS } from '#base/sim'
 import type { OpenFile } from './file.ts'
 import type { KernelHost } from './kernel.ts'
 import { LoadAverage } from './load.ts'
+import { dropNetns, holdNetns } from './netns.ts'
 import { Pipe } from './pipe.ts'
 import { dropReference, Process, ProcessEnd } from './process.ts'
 import type { Signal } from './signal.ts'
@@ -232,6 +233,9 @@ export class Machine implements Target {
     child.env = new Map(parent.env)
     child.cwd = parent.cwd
     child.umask = parent.umask
+    child.netns = parent.netns
+    holdNetns(child.netns)
+    child.mounts = parent.mounts
     parent.descriptors.forEach((descriptor, fd) => {
       if (descriptor) child.install(fd, descriptor.file, descriptor.closeOnExec)
     })
@@ -274,7 +278,10 @@ export class Machine implements Target {
     process.slot = -1
     process.alarm?.destroy()
     process.alarm = undefined
+    const { netns } = process
     for (let fd = 0; fd < process.descriptors.length; fd++) process.closeDescriptor(fd)
+    process.netns = this.host
+    dropNetns(netns)
     const groups = new Set([process.pgid])
     for (const child of process.children) {
       child.parent = this.init

@@ -4,6 +4,7 @@ import { fail, OK, ok } from './errno.ts'
 import type { FileType } from './file.ts'
 import { Inode } from './inode.ts'
 import type { KernelHost } from './kernel.ts'
+import { mountsOf } from './mounts.ts'
 import type { Node } from './node.ts'
 import { find, type Place, walk } from './path.ts'
 import { PseudoFolder } from './pseudo.ts'
@@ -71,6 +72,7 @@ export function unlink(host: KernelHost, cwd: string, path: string): SysResult<v
   const { node, parent, slash } = place.value
   if (slash) return fail(node.type === 'directory' ? 'EISDIR' : 'ENOTDIR')
   if (node.type === 'directory') return fail('EISDIR')
+  if (mountsOf(host)?.under(node)) return fail('EBUSY')
   if (!writable(parent) || !writable(node)) return fail('EPERM')
   remove(host, place.value)
   unnamed(host, node)
@@ -92,7 +94,7 @@ export function rmdir(host: KernelHost, cwd: string, path: string): SysResult<vo
   const place = find(host, cwd, path, false)
   if (!place.ok) return place
   const { node, parent, name } = place.value
-  if (name === '') return fail('EBUSY')
+  if (name === '' || mountsOf(host)?.under(node)) return fail('EBUSY')
   if (node.type !== 'directory') return fail('ENOTDIR')
   if (!writable(node)) return fail(writable(parent) ? 'EBUSY' : 'EPERM')
   if (host.disk.live(node).entries!.size > 0) return fail('ENOTEMPTY')
@@ -130,6 +132,8 @@ export function rename(host: KernelHost, cwd: string, from: string, to: string):
   const target = place.value.node
   if (old.value.name === '' || place.value.name === '') return fail('EBUSY')
   if (!writable(old.value.parent) || !writable(place.value.parent)) return fail('EXDEV')
+  const mounts = mountsOf(host)
+  if (mounts?.under(source) || (target && mounts?.under(target))) return fail('EBUSY')
   if (!writable(source) || (target && !writable(target))) return fail('EBUSY')
   if (old.value.parent.device !== place.value.parent.device) return fail('EXDEV')
   if (gone(host, place.value.parent)) return fail('ENOENT')

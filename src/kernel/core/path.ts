@@ -2,6 +2,7 @@
 import type { SysResult } from './errno.ts'
 import { fail, ok } from './errno.ts'
 import type { KernelHost } from './kernel.ts'
+import { mountsOf } from './mounts.ts'
 import type { Node } from './node.ts'
 
 const PATH_MAX = 4096
@@ -36,6 +37,7 @@ export function walk(host: KernelHost, cwd: string, path: string, follow: boolea
   // What is still to be walked, the next name last.
   const left = path.split('/').reverse()
   if (!path.startsWith('/')) left.push(...cwd.split('/').reverse())
+  const mounts = mountsOf(host)
   let links = 0
   while (left.length > 0) {
     const name = left.pop()!
@@ -54,7 +56,8 @@ export function walk(host: KernelHost, cwd: string, path: string, follow: boolea
     }
     if (name.length > NAME_MAX) return fail('ENAMETOOLONG')
     const last = !left.some((rest) => rest !== '')
-    const node = at.lookup(host, name)
+    let node = at.lookup(host, name)
+    if (node && mounts) node = mounts.at(node)
     if (!node) {
       if (!last) return fail('ENOENT')
       return ok({ parent: at, name, path: `${join(names)}/${name}`, node: undefined, slash })

@@ -6,6 +6,7 @@
 import { OK } from './errno.ts'
 import type { PseudoFile } from './image.ts'
 import type { KernelHost } from './kernel.ts'
+import { INITIAL_NAMESPACES, inNetns, NetnsNode, netnsInode } from './netns.ts'
 import type { Node } from './node.ts'
 import { find } from './path.ts'
 import { mountTable } from './proc.ts'
@@ -37,7 +38,23 @@ export function processEntry(host: KernelHost, name: string): Node | undefined {
   link('root', '/')
   if (process.exe !== '') link('exe', process.exe)
   folder.entries.set('fd', descriptors(host, process, `${path}/fd`))
-  folder.entries.set('net', host.image.netRoot)
+  folder.entries.set('net', inNetns(host.image.netRoot, host, process.netns))
+  folder.entries.set('ns', namespaceLinks(process, `${path}/ns`))
+  return folder
+}
+
+/** /proc/PID/ns. Linux 6.1 fs/proc/namespaces.c. */
+function namespaceLinks(process: Process, path: string): Node {
+  const folder = new PseudoFolder(path)
+  folder.mode = 0o511
+  for (const [name, initial] of Object.entries(INITIAL_NAMESPACES)) {
+    const at = `${path}/${name}`
+    const kind = name.replace(/_.*/, '')
+    const number =
+      name === 'net' ? netnsInode(process.netns) : name === 'mnt' ? (process.mounts?.inode ?? initial) : initial
+    const leads = name === 'net' ? () => new NetnsNode(process.netns) : undefined
+    folder.entries.set(name, new PseudoLink(`${kind}:[${number}]`, at, leads))
+  }
   return folder
 }
 

@@ -14,7 +14,7 @@ export interface KernelModule {
 }
 
 /** The modules that are loaded, for /proc/modules; the first is the oldest. */
-export const kernelModules = defineState(() => new Map<string, KernelModule>())
+export const kernelModules = defineState(() => new Map<string, KernelModule>(), { per: 'machine' })
 
 /** Installs the files that every host has. */
 export function installProc(image: Image): void {

@@ -1,7 +1,10 @@
 /** A process: what it owns, how it blocks and wakes, and what signals do to it. Linux 6.1 kernel/signal.c, kernel/exit.c. */
 import type { Target, Timer } from '#base/sim'
 import type { OpenFile } from './file.ts'
+import type { Host } from './host.ts'
 import type { Machine } from './machine.ts'
+import type { Mounts } from './mounts.ts'
+import { dropNetns } from './netns.ts'
 import { SIGNALS, type Signal } from './signal.ts'
 import { type DefaultAction, defaultAction } from './signal-defaults.ts'
 import type { WaitStatus } from './sys.ts'
@@ -56,6 +59,10 @@ export class Process implements Waiter, Target {
   exe = ''
   env: Map<string, string>
   cwd = '/'
+  /** Its network namespace; the machine itself is the initial one. */
+  netns: Host
+  /** What is mounted for it; undefined while nobody has mounted anything. */
+  mounts: Mounts | undefined
   umask = 0o022
   /** By number; sparse. */
   readonly descriptors: (Descriptor | undefined)[] = []
@@ -107,6 +114,8 @@ export class Process implements Waiter, Target {
     this.session = session ?? new Session(pid)
     this.pgid = pid
     this.env = new Map()
+    this.netns = machine.host
+    this.mounts = parent?.mounts
   }
 
   /** R, S, T or Z, as ps says it. */
@@ -259,7 +268,9 @@ export class Process implements Waiter, Target {
 
 /** One descriptor fewer; the last one closes the file. */
 export function dropReference(file: OpenFile): void {
-  if (--file.references === 0) file.release?.()
+  if (--file.references !== 0) return
+  file.release?.()
+  if (file.netns) dropNetns(file.netns)
 }
 
 function isStop(signal: Signal): boolean {

@@ -6,6 +6,8 @@ import type { FileType, OpenFile, Stat } from './file.ts'
 import { POLLIN, POLLOUT } from './file.ts'
 import type { PseudoDirectory, PseudoFile, PseudoNode } from './image.ts'
 import type { KernelHost } from './kernel.ts'
+import { mountsOf } from './mounts.ts'
+import { inNetns } from './netns.ts'
 import { Node } from './node.ts'
 import { mayRead, mayWrite } from './regular.ts'
 import { O_ACCMODE, O_DIRECTORY, O_RDONLY } from './sys.ts'
@@ -123,7 +125,11 @@ export class PseudoFolder extends Node {
 
   override lookup(host: KernelHost, name: string): Node | undefined {
     const fixed = this.entries.get(name)
-    if (fixed) return fixed
+    if (fixed) {
+      // Devices as the namespace has them in which /sys was mounted.
+      const netns = name === 'net' && this.path.startsWith('/sys/') ? mountsOf(host)?.sysNetns : undefined
+      return netns ? inNetns(fixed, host, netns) : fixed
+    }
     const found = this.dynamic?.lookup(host, name)
     return found && asNode(found, `${this.path}/${name}`)
   }

@@ -1,24 +1,44 @@
 /** The system calls of sockets: the families answer EAGAIN, and here is the waiting. */
-import { Calls } from './calls.ts'
 import type { Errno, SysResult } from './errno.ts'
 import { fail, OK, ok } from './errno.ts'
-import type { MessageFlags, Received, SockAddr, Socket } from './file.ts'
+import type { MessageFlags, OpenFile, Received, SockAddr, Socket } from './file.ts'
 import { POLLERR, POLLHUP, POLLOUT } from './file.ts'
+import { NamespaceCalls } from './namespace-calls.ts'
+import { keepsNetns } from './netns.ts'
+import { dropReference } from './process.ts'
 import { O_NONBLOCK } from './sys.ts'
 import type { Body } from './wait.ts'
 
-export class SocketCalls extends Calls {
+export class SocketCalls extends NamespaceCalls {
   socket(domain: string, type: string, protocol: number): SysResult<number> {
     this.enter()
-    const family = this.host.image.families.get(domain)
-    if (!family) return fail('EAFNOSUPPORT')
-    const made = family(this.host, type, protocol)
+    const made = this.#make(domain, type, protocol)
     return made.ok ? this.install(made.value, 0, false) : made
+  }
+
+  socketpair(domain: string, type: string, protocol: number): SysResult<[number, number]> {
+    this.enter()
+    const one = this.#make(domain, type, protocol)
+    if (!one.ok) return one
+    const other = this.#make(domain, type, protocol)
+    if (!other.ok) return other
+    const joined = one.value.socket?.pair?.(other.value.socket!, this.process) ?? fail('EOPNOTSUPP')
+    if (!joined.ok) {
+      one.value.release?.()
+      other.value.release?.()
+      return joined
+    }
+    const first = this.install(one.value, 0, false)
+    const second = this.install(other.value, 0, false)
+    if (!first.ok) return first
+    if (second.ok) return ok([first.value, second.value])
+    this.process.closeDescriptor(first.value)
+    return second
   }
 
   bind(fd: number, address: SockAddr): SysResult<void> {
     const socket = this.#socket(fd)
-    return socket.ok ? socket.value.bind(address) : socket
+    return socket.ok ? socket.value.bind(address, this.process) : socket
   }
 
   *connect(fd: number, address: SockAddr): Body<SysResult<void>> {
@@ -26,7 +46,12 @@ export class SocketCalls extends Calls {
     if (!socket.ok) return socket
     yield* this.owed()
     const file = this.process.file(fd)!
-    const begun = socket.value.connect(address)
+    let begun = socket.value.connect(address, this.process)
+    for (this.begin(); !begun.ok && begun.errno === 'EAGAIN' && (file.flags & O_NONBLOCK) === 0; ) {
+      const waited = yield* this.waitFor(file, file.sendTimeoutNs)
+      if (waited) return fail(waited)
+      begun = socket.value.connect(address, this.process)
+    }
     if (begun.ok || begun.errno !== 'EINPROGRESS' || (file.flags & O_NONBLOCK) !== 0) return begun
     this.begin()
     while ((file.poll() & (POLLOUT | POLLERR | POLLHUP)) === 0) {
@@ -40,7 +65,7 @@ export class SocketCalls extends Calls {
   listen(fd: number, backlog: number): SysResult<void> {
     const socket = this.#socket(fd)
     if (!socket.ok) return socket
-    return socket.value.listen ? socket.value.listen(backlog) : fail('EOPNOTSUPP')
+    return socket.value.listen ? socket.value.listen(backlog, this.process) : fail('EOPNOTSUPP')
   }
 
   *accept(fd: number): Body<SysResult<{ fd: number; from: SockAddr }>> {
@@ -52,6 +77,7 @@ export class SocketCalls extends Calls {
     for (;;) {
       const got = socket.value.accept ? socket.value.accept() : fail('EOPNOTSUPP')
       if (got.ok) {
+        if (file.netns) keepsNetns(got.value.file, file.netns)
         const installed = this.install(got.value.file, 0, false)
         return installed.ok ? ok({ fd: installed.value, from: got.value.from }) : installed
       }
@@ -67,9 +93,12 @@ export class SocketCalls extends Calls {
     yield* this.owed()
     const file = this.process.file(fd)!
     this.begin()
+    const given = this.#rights(flags)
+    if (!given.ok) return given
     let sent = 0
     for (;;) {
-      const done = socket.value.sendTo(sent === 0 ? bytes : bytes.subarray(sent), to, flags)
+      const withFiles = sent === 0 ? given.value : flags
+      const done = socket.value.sendTo(sent === 0 ? bytes : bytes.subarray(sent), to, withFiles, this.process)
       if (done.ok) {
         sent += done.value
         if (sent >= bytes.length || socket.value.type !== 'SOCK_STREAM') return ok(sent)
@@ -91,6 +120,7 @@ export class SocketCalls extends Calls {
     for (;;) {
       const got = socket.value.receive(length, flags)
       // The error queue is never waited for; recvmsg(2).
+      if (got.ok && Array.isArray(got.value.control['SCM_RIGHTS'])) this.#receiveRights(got.value)
       if (got.ok || got.errno !== 'EAGAIN' || flags.dontWait || flags.errorQueue) return got
       const waited = yield* this.waitFor(file, file.receiveTimeoutNs)
       if (waited) return fail(waited)
@@ -133,6 +163,33 @@ export class SocketCalls extends Calls {
     if (level === 'SOL_SOCKET' && name === 'SO_RCVTIMEO') return ok(file.receiveTimeoutNs ?? 0)
     if (level === 'SOL_SOCKET' && name === 'SO_SNDTIMEO') return ok(file.sendTimeoutNs ?? 0)
     return socket.value.getOption(level, name)
+  }
+
+  #make(domain: string, type: string, protocol: number): SysResult<OpenFile> {
+    const family = this.host.image.families.get(domain)
+    if (!family) return fail('EAFNOSUPPORT')
+    const made = family(this.process.netns, type, protocol)
+    if (made.ok) keepsNetns(made.value, this.process.netns)
+    return made
+  }
+
+  /** SCM_RIGHTS on the way out: numbers become files, each held until it is received or lost. */
+  #rights(flags: MessageFlags): SysResult<MessageFlags> {
+    if (!flags.rights) return ok(flags)
+    const files = flags.rights.map((fd) => this.process.file(fd))
+    if (files.some((file) => !file)) return fail('EBADF')
+    for (const file of files) file!.references++
+    return ok({ ...flags, files: files as OpenFile[] })
+  }
+
+  /** And on the way in: files become the receiver's descriptors. */
+  #receiveRights(received: Received): void {
+    const files = received.control['SCM_RIGHTS'] as OpenFile[]
+    received.control['SCM_RIGHTS'] = files.flatMap((file) => {
+      const fd = this.install(file, 0, false)
+      dropReference(file)
+      return fd.ok ? [fd.value] : []
+    })
   }
 
   #socket(fd: number): SysResult<Socket> {

@@ -70,6 +70,17 @@ export interface Sys {
   truncate(fd: number, length: number): SysResult<void>
   /** The indexes of poll(2)'s ready entries with revents; empty on time-out. timeoutNs: Infinity to wait for ever. */
   poll(entries: PollEntry[], timeoutNs: number): Body<SysResult<{ fd: number; revents: number }[]>>
+  /** epoll(7). `events` also takes EPOLLET and EPOLLONESHOT; `data` is the program's own. */
+  epollCreate(): SysResult<number>
+  epollCtl(epfd: number, op: 'ADD' | 'MOD' | 'DEL', fd: number, events?: number, data?: unknown): SysResult<void>
+  /** Up to `max` of what is ready; none on time-out. */
+  epollWait(epfd: number, max: number, timeoutNs: number): Body<SysResult<{ data: unknown; events: number }[]>>
+  /** eventfd(2): a counter; reads and writes are of 8 bytes. */
+  eventfd(value: number, semaphore?: boolean): SysResult<number>
+  /** timerfd_create(2), on the monotonic clock. */
+  timerfdCreate(): SysResult<number>
+  /** Counts from now; 0 disarms. */
+  timerfdSettime(fd: number, valueNs: number, intervalNs: number): SysResult<void>
   dup(fd: number): SysResult<number>
   /** At or above `least`. */
   dupAbove(fd: number, least: number): SysResult<number>
@@ -97,6 +108,16 @@ export interface Sys {
   chdir(path: string): SysResult<void>
   getcwd(): string
   umask(mask?: number): number
+  /**
+   * mount(2): MS_BIND, or a fresh sysfs, which shows the devices of the caller's network namespace. Nothing is said of how
+   * mounts are shared: a new mount namespace sees those of the one that it came from, and keeps its own to itself.
+   */
+  mount(source: string, target: string, type: 'bind' | 'sysfs'): SysResult<void>
+  umount(target: string): SysResult<void>
+  /** Leaves a namespace for a new one: the network's, or the mounts'. */
+  unshare(...flags: ('CLONE_NEWNET' | 'CLONE_NEWNS')[]): SysResult<void>
+  /** Enters the namespace that a descriptor of /proc/PID/ns/net or /run/netns/NAME stands for. */
+  setns(fd: number): SysResult<void>
   isatty(fd: number): boolean
   /** Undefined unless a terminal. */
   terminalSize(fd: number): TerminalSize | undefined
@@ -134,6 +155,7 @@ export interface Sys {
 
   // Sockets. domain: 'AF_INET' ...; type: 'SOCK_STREAM', 'SOCK_DGRAM', 'SOCK_RAW'.
   socket(domain: string, type: string, protocol: number): SysResult<number>
+  socketpair(domain: string, type: string, protocol: number): SysResult<[number, number]>
   bind(fd: number, address: SockAddr): SysResult<void>
   connect(fd: number, address: SockAddr): Body<SysResult<void>>
   listen(fd: number, backlog: number): SysResult<void>

@@ -4,6 +4,7 @@ import type { SysResult } from './errno.ts'
 import { fail, OK, ok } from './errno.ts'
 import type { PseudoFile, Sysctl } from './image.ts'
 import type { KernelHost } from './kernel.ts'
+import { callersNetns, inNetns } from './netns.ts'
 import type { Node } from './node.ts'
 import { PseudoFolder, PseudoLeaf } from './pseudo.ts'
 
@@ -60,7 +61,10 @@ export class SysctlFolder extends PseudoFolder {
   entry(host: KernelHost, name: string, instance: string, path: string): Node | undefined {
     const folder = this.folders.get(name)
     const below = `${path}/${name}`
-    if (folder) return instance === '' ? folder : new SysctlView(folder, below, instance)
+    if (folder) {
+      if (below === '/proc/sys/net') return inNetns(folder, host, callersNetns(host))
+      return instance === '' ? folder : new SysctlView(folder, below, instance)
+    }
     const sysctl = this.sysctls.get(name)
     if (sysctl) return leaf(sysctl, instance, below)
     if (!this.star || !this.names?.(host).includes(name)) return undefined

@@ -48,8 +48,8 @@ const KEPT: [name: string, value: string, min?: number, max?: number][] = [
   ['vm.vfs_cache_pressure', '100', 0],
 ]
 
-const kept = defineState(() => new Map<string, string>())
-const bootIds = defineState((host) => uuid(host as KernelHost))
+const kept = defineState(() => new Map<string, string>(), { per: 'machine' })
+const bootIds = defineState((host) => uuid(host as KernelHost), { per: 'machine' })
 
 /** Random, version 4. RFC 4122 section 4.4. */
 function uuid(host: KernelHost): string {

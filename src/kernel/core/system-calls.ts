@@ -4,6 +4,7 @@ import { DEBT_MAX_NS } from './calls.ts'
 import { EXEC_NS, FORK_NS, YIELD } from './costs.ts'
 import type { Errno, SysResult } from './errno.ts'
 import { fail, OK, ok } from './errno.ts'
+import { EventCalls } from './event-calls.ts'
 import { execute } from './exec.ts'
 import type { OpenFile, Stat } from './file.ts'
 import { POLLERR, POLLHUP, POLLNVAL } from './file.ts'
@@ -13,7 +14,6 @@ import { find } from './path.ts'
 import * as paths from './path-calls.ts'
 import { type Process, ProcessEnd, Session } from './process.ts'
 import type { Signal } from './signal.ts'
-import { SocketCalls } from './socket-calls.ts'
 import {
   O_CLOEXEC,
   O_NONBLOCK,
@@ -30,7 +30,7 @@ import type { Body, Wait, WaitQueue } from './wait.ts'
 /** How long a process computes before others get their turn. */
 const SLICE_NS = 4 * MILLISECOND
 
-export class SystemCalls extends SocketCalls implements Sys {
+export class SystemCalls extends EventCalls implements Sys {
   get pid(): number {
     return this.process.pid
   }
@@ -542,7 +542,7 @@ export class SystemCalls extends SocketCalls implements Sys {
   netlink(message: { type: string }): NetlinkAnswer {
     this.enter()
     const handler = this.host.image.netlinkHandlers.get(message.type)
-    return handler ? handler(this.host, message) : { ok: false, errno: 'EOPNOTSUPP' }
+    return handler ? handler(this.process.netns, message) : { ok: false, errno: 'EOPNOTSUPP' }
   }
 
   // The rest.
