@@ -60,6 +60,15 @@ export function dumpSockets(host: Host): SocketMessage[] {
   return messages
 }
 
+/** Other families' sockets, by whoever has them. */
+export function socketDumpers(image: KernelImage): ((host: Host) => SocketMessage[])[] {
+  return image.slot('kernel/net: socket dumpers', () => [])
+}
+
 export function installSocketDiag(image: KernelImage): void {
-  image.netlink('SOCK_DIAG', (host) => ({ ok: true, messages: dumpSockets(host) }))
+  const others = socketDumpers(image)
+  image.netlink('SOCK_DIAG', (host) => ({
+    ok: true,
+    messages: [...dumpSockets(host), ...others.flatMap((dump) => dump(host))],
+  }))
 }

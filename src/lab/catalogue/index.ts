@@ -4,6 +4,7 @@
  */
 import { createImage, type Image, type Room } from '#kernel/core'
 import { net } from '#kernel/net'
+import { unix } from '#kernel/unix'
 import { coreutils } from '#user/coreutils'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
@@ -13,7 +14,7 @@ import { shell } from '#user/shell'
 import { tcpdump } from '#user/tcpdump'
 
 /** What no host can do without. */
-const ALWAYS: Room[] = [net, shell, coreutils, iproute2]
+const ALWAYS: Room[] = [net, unix, shell, coreutils, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
 export const OPTIONAL: Room[] = [procps, nettools, iputils, tcpdump]

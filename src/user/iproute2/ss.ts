@@ -340,6 +340,8 @@ function rowOf(
     const named = o.numeric ? undefined : ETHERTYPES[socket.local]
     const protocol = socket.local === '*' ? '*' : (named ?? `[${socket.local}]`)
     addresses.push(`${protocol}:`, socket.localPort, '*', '')
+  } else if (socket.family === 'AF_UNIX') {
+    addresses.push(`${socket.local} `, socket.localPort, `${socket.peer} `, socket.peerPort)
   } else {
     const host = (text: string) => {
       const number = hosts && parseIpv4(text)
