@@ -69,6 +69,8 @@ export function announce(device: NetDevice, address: number): void {
 }
 
 export const arpProtocol: NeighbourProtocol = {
+  linkOf: (device) => device.inet,
+
   construct(neighbour) {
     const { device, key } = neighbour
     neighbour.type = addressType(device.host, key)

@@ -218,7 +218,7 @@ export function setParm(host: Host, instance: string, name: ParmName, value: num
   if (name === 'baseReachable') {
     // Devices take over the base, but keep what they drew until the next drawing.
     table.gc.settle()
-    for (const device of net.devices) reachableJiffies(device.inet)
+    for (const device of net.devices) reachableJiffies(device.inet, table)
   }
   const former = table.parms
   table.parms = former.with(name, value, false)

@@ -28,7 +28,7 @@ export class NeighbourGc {
     // The table was made at boot, whenever it is first looked at.
     const boot = table.jiffies - Math.floor((host.sim.nowNs - host.bootedNs) / (1e9 / HZ))
     const base = table.parms.baseReachable
-    const reachable = base === 0 ? 0 : host.sim.random(`${host.name}/neighbour-gc`).below(base) + (base >> 1)
+    const reachable = base === 0 ? 0 : host.sim.random(`${host.name}/${table.chance}-gc`).below(base) + (base >> 1)
     this.lastFlush = boot
     this.#next = wheelJiffies(boot, boot + reachable)
     this.#lastRandom = boot + 20 * reachable
@@ -95,7 +95,7 @@ export class NeighbourGc {
     for (const entry of [...table.all()]) {
       if (entry.state & (NUD_PERMANENT | NUD_IN_TIMER) || entry.flags & NTF_EXT_LEARNED) continue
       if (entry.used < entry.confirmed && entry.confirmed <= now) entry.used = entry.confirmed
-      const fresh = entry.used <= now && now < entry.used + entry.device.inet.parms.gcStale
+      const fresh = entry.used <= now && now < entry.used + entry.link.parms.gcStale
       if (!entry.timerPending && (entry.state === NUD_FAILED || !fresh)) table.release(entry)
     }
   }

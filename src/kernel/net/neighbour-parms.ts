@@ -3,8 +3,26 @@
  *
  * Linux 6.1 include/net/neighbour.h: struct neigh_parms; net/ipv4/arp.c: arp_tbl.
  */
-import type { InetDevice } from './inetdev.ts'
+import type { NetDevice } from './device.ts'
 import { HZ } from './jiffies.ts'
+import type { Neighbour } from './neighbour.ts'
+import type { NeighbourTable } from './neighbour-table.ts'
+
+/** What a neighbour table keeps for a device: IPv4's is the InetDevice, IPv6 has its own. */
+export interface NeighbourLink {
+  readonly device: NetDevice
+  /** Shared until written. */
+  parms: NeighbourParms
+  /** The drawn reachable time, in jiffies, and in which of the table's drawings; -1: not drawn yet. */
+  reachable: number
+  reachableDraw: number
+  /** By key; made with the first neighbour. */
+  neighbours: Map<number, Neighbour> | undefined
+  /** The one that was used last. */
+  lastNeighbour: Neighbour | undefined
+  /** Packets of this device in the proxy queue. */
+  proxyQueued: number
+}
 
 /** Times in jiffies. */
 export class NeighbourParms {
@@ -44,15 +62,15 @@ export const PARMS_DEFAULT = new NeighbourParms()
  * How long a confirmed neighbour of a device stays reachable, in jiffies: drawn between half and one and a half of its
  * base, and drawn anew every five minutes, at the table's periodic work. Linux: neigh_rand_reach_time().
  */
-export function reachableJiffies(inet: InetDevice): number {
-  const draw = inet.device.net.neighbours.gc.drawing()
-  if (inet.reachableDraw !== draw) drawReachable(inet, draw)
-  return inet.reachable
+export function reachableJiffies(link: NeighbourLink, table: NeighbourTable): number {
+  const draw = table.gc.drawing()
+  if (link.reachableDraw !== draw) drawReachable(link, table, draw)
+  return link.reachable
 }
 
-export function drawReachable(inet: InetDevice, draw: number): void {
-  const base = inet.parms.baseReachable
-  const { host } = inet.device
-  inet.reachable = base === 0 ? 0 : host.sim.random(`${host.name}/neighbours`).below(base) + (base >> 1)
-  inet.reachableDraw = draw
+function drawReachable(link: NeighbourLink, table: NeighbourTable, draw: number): void {
+  const base = link.parms.baseReachable
+  const { host } = link.device
+  link.reachable = base === 0 ? 0 : host.sim.random(`${host.name}/${table.chance}s`).below(base) + (base >> 1)
+  link.reachableDraw = draw
 }

@@ -4,7 +4,7 @@
  *
  * Linux 6.1 net/core/neighbour.c: pneigh_lookup(), pneigh_enqueue(), neigh_proxy_process().
  */
-import type { Packet } from '#wire/inet'
+import type { Ipv6Address, Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import { jiffiesOf, wheelNs } from './jiffies.ts'
 import type { NeighbourTable, ProxyNeighbour } from './neighbour-table.ts'
@@ -44,10 +44,10 @@ export class ProxyTable {
   }
 
   /** The entry, made if there is none. */
-  create(key: number, device: NetDevice | undefined): ProxyNeighbour {
+  create(key: number, device: NetDevice | undefined, address6?: Ipv6Address): ProxyNeighbour {
     const found = this.lookup(key, device)
     if (found !== undefined) return found
-    const entry: ProxyNeighbour = { key, device, flags: 0, protocol: 0, permanent: false }
+    const entry: ProxyNeighbour = { key, device, address6, flags: 0, protocol: 0, permanent: false }
     this.#buckets[bucketOf(key)]!.unshift(entry)
     return entry
   }
@@ -72,17 +72,19 @@ export class ProxyTable {
         (entry) => (skipPermanent && entry.permanent) || entry.device !== device,
       )
     }
-    for (const waiting of this.#queue) waiting.device.inet.proxyQueued--
+    for (const waiting of this.#queue) this.#table.link(waiting.device).proxyQueued--
     this.#queue = []
     this.stop()
   }
 
   /** Lets a request wait, or drops it if too many do. */
   enqueue(packet: Packet, device: NetDevice): void {
-    const { inet } = device
+    const inet = this.#table.link(device)
     const { host } = this.#table.net
     const delay = inet.parms.proxyDelay
-    const random = host.sim.random(`${host.name}/proxy-delay`).below(Math.max(delay, 1))
+    const random = host.sim
+      .random(`${host.name}/${this.#table.chance === 'neighbour' ? 'proxy-delay' : 'nd-proxy-delay'}`)
+      .below(Math.max(delay, 1))
     if (inet.proxyQueued > inet.parms.proxyQlen) return
     const due = jiffiesOf(host) + random
     this.#queue.push({ packet, device, due })
@@ -109,7 +111,7 @@ export class ProxyTable {
     const ripe = this.#queue.filter((waiting) => waiting.due <= now)
     this.#queue = this.#queue.filter((waiting) => waiting.due > now)
     for (const { packet, device } of ripe) {
-      device.inet.proxyQueued--
+      this.#table.link(device).proxyQueued--
       if (device.up) this.#table.protocol.proxyRedo(packet, device)
     }
     if (this.#queue.length > 0) this.#start(Math.min(...this.#queue.map((waiting) => waiting.due)))

@@ -4,19 +4,21 @@
  * Linux 6.1 net/core/neighbour.c: ___neigh_create(), neigh_alloc(), neigh_flush_dev(); include/net/neighbour.h.
  */
 import { assert } from '#base/check'
-import type { Packet } from '#wire/inet'
+import type { Ipv6Address, Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import type { NetState } from './devices.ts'
 import { logLimited } from './ip-log.ts'
 import { HZ, jiffiesOf } from './jiffies.ts'
 import { Neighbour, neighbourTrace } from './neighbour.ts'
 import { forcedCollection, NeighbourGc } from './neighbour-gc.ts'
-import { type NeighbourParms, PARMS_DEFAULT } from './neighbour-parms.ts'
+import { type NeighbourLink, type NeighbourParms, PARMS_DEFAULT } from './neighbour-parms.ts'
 import { ProxyTable } from './neighbour-proxy.ts'
 import { NUD_PERMANENT, stateName } from './neighbour-states.ts'
 
 /** What a protocol (ARP) does for its neighbours. Linux 6.1 include/net/neighbour.h: struct neigh_ops, struct neigh_table. */
 export interface NeighbourProtocol {
+  /** Where a device's neighbours and settings are; undefined if the protocol isn't there. */
+  linkOf(device: NetDevice): NeighbourLink | undefined
   /** Sets the state and address of an entry that needs no resolution; returns its type. */
   construct(neighbour: Neighbour): void
   solicit(neighbour: Neighbour, packet: Packet | undefined): void
@@ -31,6 +33,7 @@ export interface NeighbourProtocol {
 export interface ProxyNeighbour {
   readonly key: number
   readonly device: NetDevice | undefined
+  readonly address6: Ipv6Address | undefined
   flags: number
   protocol: number
   permanent: boolean
@@ -53,9 +56,12 @@ export class NeighbourStats {
 export class NeighbourTable {
   readonly net: NetState
   readonly protocol: NeighbourProtocol
-  readonly id = 'arp_cache'
+  /** As the log and /proc/net/stat name it. */
+  readonly id: string
+  /** What its streams of chance are called after. */
+  readonly chance: string
   /** What a new device's settings begin as: net.ipv4.neigh.default. */
-  parms: NeighbourParms = PARMS_DEFAULT
+  parms: NeighbourParms
   gcInterval = 30 * HZ
   gcThresh1 = 128
   gcThresh2 = 512
@@ -72,9 +78,25 @@ export class NeighbourTable {
   /** What this host answers for; undefined while nobody has asked for any. */
   peekProxies: ProxyTable | undefined = undefined
 
-  constructor(net: NetState, protocol: NeighbourProtocol) {
+  constructor(
+    net: NetState,
+    protocol: NeighbourProtocol,
+    id = 'arp_cache',
+    chance = 'neighbour',
+    parms = PARMS_DEFAULT,
+  ) {
     this.net = net
     this.protocol = protocol
+    this.id = id
+    this.chance = chance
+    this.parms = parms
+  }
+
+  /** What the protocol keeps for a device that has it. */
+  link(device: NetDevice): NeighbourLink {
+    const link = this.protocol.linkOf(device)
+    assert(link, `${device.name} has no ${this.id}`)
+    return link
   }
 
   get stats(): NeighbourStats {
@@ -96,6 +118,11 @@ export class NeighbourTable {
     return jiffiesOf(this.net.host)
   }
 
+  /** An entry by its key, or undefined. */
+  find(device: NetDevice, key: number): Neighbour | undefined {
+    return this.protocol.linkOf(device)?.neighbours?.get(key)
+  }
+
   /** Counts a lookup that the kernel counts: neigh_lookup(). */
   countLookup(found: Neighbour | undefined): void {
     this.stats.lookups++
@@ -103,13 +130,14 @@ export class NeighbourTable {
   }
 
   /** The entry, made if there is room; undefined if there is none. Linux: __neigh_create(). */
-  create(device: NetDevice, key: number, exempt = false): Neighbour | undefined {
+  create(device: NetDevice, key: number, exempt = false, address6?: Ipv6Address): Neighbour | undefined {
     if (!exempt && !this.#makeRoom()) return undefined
-    const neighbour = new Neighbour(this, device, key)
+    const link = this.link(device)
+    const neighbour = new Neighbour(this, device, link, key, address6)
     this.stats.allocs++
     this.entries++
     this.protocol.construct(neighbour)
-    neighbour.confirmed = this.jiffies - 2 * device.inet.parms.baseReachable
+    neighbour.confirmed = this.jiffies - 2 * link.parms.baseReachable
     if (this.entries > 2 ** this.hashShift) {
       this.hashShift++
       this.stats.hashGrows++
@@ -119,7 +147,7 @@ export class NeighbourTable {
       this.gcList ??= new Set()
       this.gcList.add(neighbour)
     }
-    const map = (device.inet.neighbours ??= new Map())
+    const map = (link.neighbours ??= new Map())
     assert(!map.has(neighbour.key), 'a neighbour is made only once')
     map.set(neighbour.key, neighbour)
     this.gc.entriesChanged()
@@ -145,7 +173,8 @@ export class NeighbourTable {
   *all(device?: NetDevice): Generator<Neighbour> {
     for (const each of this.net.devices) {
       if (device !== undefined && each !== device) continue
-      if (each.inet.neighbours !== undefined) yield* each.inet.neighbours.values()
+      const neighbours = this.protocol.linkOf(each)?.neighbours
+      if (neighbours !== undefined) yield* neighbours.values()
     }
   }
 
@@ -159,8 +188,8 @@ export class NeighbourTable {
   /** Takes an entry out of the table for good. */
   release(neighbour: Neighbour): void {
     neighbour.markDead()
-    neighbour.device.inet.neighbours!.delete(neighbour.key)
-    if (neighbour.device.inet.lastNeighbour === neighbour) neighbour.device.inet.lastNeighbour = undefined
+    neighbour.link.neighbours!.delete(neighbour.key)
+    if (neighbour.link.lastNeighbour === neighbour) neighbour.link.lastNeighbour = undefined
     neighbour.destroy()
     this.stats.destroys++
     this.entries--
@@ -188,7 +217,7 @@ export class NeighbourTable {
 
   /** Forgets a device's entries alone. Linux: neigh_flush_dev(). */
   flushEntries(device: NetDevice, skipPermanent: boolean): void {
-    for (const neighbour of [...(device.inet.neighbours?.values() ?? [])]) {
+    for (const neighbour of [...(this.protocol.linkOf(device)?.neighbours?.values() ?? [])]) {
       if (skipPermanent && neighbour.state & NUD_PERMANENT) continue
       neighbour.stopTimer()
       this.release(neighbour)

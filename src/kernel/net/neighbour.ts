@@ -9,10 +9,10 @@
  */
 
 import { Trace } from '#base/sim'
-import { ipLength, type Packet } from '#wire/inet'
+import { type Ipv6Address, ipLength, type Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import { HZ, wheelNs } from './jiffies.ts'
-import { reachableJiffies } from './neighbour-parms.ts'
+import { type NeighbourLink, reachableJiffies } from './neighbour-parms.ts'
 import {
   NTF_EXT_LEARNED,
   NTF_ROUTER,
@@ -40,7 +40,7 @@ import {
 import type { NeighbourTable } from './neighbour-table.ts'
 import type { NeighbourState, RouteType } from './netlink.ts'
 
-export { NeighbourParms, type ParmName } from './neighbour-parms.ts'
+export { type NeighbourLink, NeighbourParms, type ParmName } from './neighbour-parms.ts'
 export * from './neighbour-states.ts'
 export { type NeighbourProtocol, NeighbourStats, NeighbourTable, type ProxyNeighbour } from './neighbour-table.ts'
 
@@ -66,8 +66,12 @@ export const neighbourTrace = new Trace<NeighbourEvent>()
 export class Neighbour {
   readonly table: NeighbourTable
   readonly device: NetDevice
-  /** The IP address; 0 for all of a loopback device's. The table's key. */
+  /** What the table's protocol keeps for the device. */
+  readonly link: NeighbourLink
+  /** The IP address; 0 for all of a loopback device's. The table's key: IPv6's is the address's `id`. */
   key: number
+  /** The address, if it is one of IPv6. */
+  readonly address6: Ipv6Address | undefined
   type: RouteType = 'unicast'
   /** NUD_*. */
   state = NUD_NONE
@@ -89,10 +93,18 @@ export class Neighbour {
   queueBytes = 0
   #slot = -1
 
-  constructor(table: NeighbourTable, device: NetDevice, key: number) {
+  constructor(
+    table: NeighbourTable,
+    device: NetDevice,
+    link: NeighbourLink,
+    key: number,
+    address6: Ipv6Address | undefined,
+  ) {
     this.table = table
     this.device = device
+    this.link = link
     this.key = key
+    this.address6 = address6
     this.used = this.updated = table.jiffies
   }
 
@@ -148,21 +160,21 @@ export class Neighbour {
   }
 
   get #retransmit(): number {
-    return Math.max(this.device.inet.parms.retransTime, LEAST_TIMER)
+    return Math.max(this.link.parms.retransTime, LEAST_TIMER)
   }
 
   get #probesMax(): number {
-    const parms = this.device.inet.parms
+    const parms = this.link.parms
     return parms.ucastProbes + parms.appProbes + (this.state & NUD_PROBE ? parms.mcastReprobes : parms.mcastProbes)
   }
 
   /** The timer has fired. Linux: neigh_timer_handler(). */
   fire(): void {
     const now = this.table.jiffies
-    const parms = this.device.inet.parms
+    const parms = this.link.parms
     let next = now + HZ
     if (this.state & NUD_REACHABLE) {
-      const reachableUntil = this.confirmed + reachableJiffies(this.device.inet)
+      const reachableUntil = this.confirmed + reachableJiffies(this.link, this.table)
       if (now <= reachableUntil) next = reachableUntil
       else if (now <= this.used + parms.delayProbe) {
         this.updated = now
@@ -176,7 +188,7 @@ export class Neighbour {
       this.updated = now
       if (now <= this.confirmed + parms.delayProbe) {
         this.#setState(NUD_REACHABLE)
-        next = this.confirmed + reachableJiffies(this.device.inet)
+        next = this.confirmed + reachableJiffies(this.link, this.table)
       } else {
         this.probes = 0
         this.#setState(NUD_PROBE)
@@ -222,7 +234,7 @@ export class Neighbour {
     this.used = now
     if (this.state & (NUD_CONNECTED | NUD_DELAY | NUD_PROBE)) return true
     if (this.dead) return (this.state & NUD_STALE) !== 0
-    const parms = this.device.inet.parms
+    const parms = this.link.parms
     let probe = false
     if (this.state & NUD_STALE) {
       this.stopTimer()
@@ -332,12 +344,12 @@ export class Neighbour {
       this.stopTimer()
       if (state & NUD_PROBE) this.probes = 0
       if (state & NUD_IN_TIMER) {
-        this.#addTimer(now + (state & NUD_REACHABLE ? reachableJiffies(this.device.inet) : 0))
+        this.#addTimer(now + (state & NUD_REACHABLE ? reachableJiffies(this.link, this.table) : 0))
       }
     }
     if (changed) {
       this.address = address
-      if (!(state & NUD_CONNECTED)) this.confirmed = now - 2 * this.device.inet.parms.baseReachable
+      if (!(state & NUD_CONNECTED)) this.confirmed = now - 2 * this.link.parms.baseReachable
     }
     this.#setState(state)
     if (state !== old && !(old & NUD_VALID)) this.#sendQueue()

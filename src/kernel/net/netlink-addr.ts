@@ -54,7 +54,6 @@ export function addressMessage(own: InetAddress): AddressMessage {
 
 export function getAddresses(host: Host, message: unknown): NetlinkAnswer {
   const request = message as Extract<AddressRequest, { type: 'RTM_GETADDR' }>
-  if (request.family === 'AF_INET6') return NO_MESSAGES
   let shown: readonly NetDevice[] = devices(host)
   if (request.ifindex !== undefined) {
     const device = deviceByIndex(host, request.ifindex)

@@ -2,9 +2,10 @@
  * RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE: `ip route`. Linux 6.1 net/ipv4/fib_frontend.c: rtm_to_fib_config(),
  * inet_dump_fib(); net/ipv4/route.c: inet_rtm_getroute(), rt_fill_info().
  */
-import type { Errno, Host, KernelImage, NetlinkAnswer } from '#kernel/core'
+import type { Errno, Host, KernelImage, NetlinkAnswer, NetlinkHandler } from '#kernel/core'
 import { IPPROTO_UDP, Packet } from '#wire/inet'
 import { deviceByIndex, devices } from './devices.ts'
+import { byFamily } from './families.ts'
 import {
   type FibInfo,
   type FibNextHop,
@@ -296,11 +297,10 @@ function getRoute(host: Host, request: Extract<RouteRequest, { get: true }>): Ne
 
 /** Installs the answers to `ip route`. */
 export function installRoutes(image: KernelImage): void {
-  image.netlink('RTM_NEWROUTE', (host, message) => addRoute(host, message as RouteRequest & { type: 'RTM_NEWROUTE' }))
-  image.netlink('RTM_DELROUTE', (host, message) =>
-    removeRoute(host, message as RouteRequest & { type: 'RTM_DELROUTE' }),
-  )
-  image.netlink('RTM_GETROUTE', (host, message) => {
+  const route = (type: string, handler: NetlinkHandler) => image.netlink(type, byFamily(image, type, handler))
+  route('RTM_NEWROUTE', (host, message) => addRoute(host, message as RouteRequest & { type: 'RTM_NEWROUTE' }))
+  route('RTM_DELROUTE', (host, message) => removeRoute(host, message as RouteRequest & { type: 'RTM_DELROUTE' }))
+  route('RTM_GETROUTE', (host, message) => {
     devices(host) // lo, and with it what it needs, exists from boot on.
     const request = message as RouteRequest & { type: 'RTM_GETROUTE' }
     if ('get' in request) return getRoute(host, request)

@@ -2,6 +2,7 @@
 import type { KernelImage, Room } from '#kernel/core'
 import { installConfSysctls } from './conf-sysctl.ts'
 import { powerOff } from './devices.ts'
+import { byFamily } from './families.ts'
 import { installInet } from './inet.ts'
 import { getAddresses, newAddress, removeAddressRequest } from './netlink-addr.ts'
 import { deleteLink, getLink, newLink, setLink } from './netlink-link.ts'
@@ -15,12 +16,12 @@ export function installDevices(image: KernelImage): void {
   image.netlink('RTM_SETLINK', setLink)
   image.netlink('RTM_NEWLINK', newLink)
   image.netlink('RTM_DELLINK', deleteLink)
-  image.netlink('RTM_GETADDR', getAddresses)
-  image.netlink('RTM_NEWADDR', newAddress)
-  image.netlink('RTM_DELADDR', removeAddressRequest)
-  image.netlink('RTM_GETNEIGH', getNeighbours)
-  image.netlink('RTM_NEWNEIGH', newNeighbour)
-  image.netlink('RTM_DELNEIGH', deleteNeighbour)
+  image.netlink('RTM_GETADDR', byFamily(image, 'RTM_GETADDR', getAddresses, true))
+  image.netlink('RTM_NEWADDR', byFamily(image, 'RTM_NEWADDR', newAddress))
+  image.netlink('RTM_DELADDR', byFamily(image, 'RTM_DELADDR', removeAddressRequest))
+  image.netlink('RTM_GETNEIGH', byFamily(image, 'RTM_GETNEIGH', getNeighbours, true))
+  image.netlink('RTM_NEWNEIGH', byFamily(image, 'RTM_NEWNEIGH', newNeighbour))
+  image.netlink('RTM_DELNEIGH', byFamily(image, 'RTM_DELNEIGH', deleteNeighbour))
   installConfSysctls(image)
   installProcDev(image)
   installSysClassNet(image)
