@@ -8,6 +8,8 @@
 import { announceAddresses, loopbackAddress } from './addresses.ts'
 import { IFF_LOOPBACK, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, type NetDevice } from './device.ts'
 import { fibCarrier, fibDeviceDown, fibDeviceUp, fibMtuChanged } from './fib.ts'
+import { notifyNetdev } from './notifiers.ts'
+import { type Refusal, refuse } from './refusal.ts'
 
 /** Below it, IPv4 is off. Linux 6.1 include/linux/inetdevice.h: inetdev_valid_mtu(). */
 export const IPV4_MIN_MTU = 68
@@ -17,6 +19,7 @@ export function carrierNotify(device: NetDevice): void {
   if (device.inet.arpEvictNocarrier && !device.carrier) device.net.neighbours.flush(device, true)
   fibCarrier(device, (device.shownFlags & (IFF_RUNNING | IFF_LOWER_UP)) !== 0)
   device.net.generation++
+  notifyNetdev('CHANGE', device)
 }
 
 /** The device's hardware address is another, or its broadcast address. NETDEV_CHANGEADDR. */
@@ -24,6 +27,7 @@ export function addressChanged(device: NetDevice): void {
   device.net.neighbours.flushEntries(device, false)
   device.net.generation++
   if (device.inet.arpNotify) announceAddresses(device)
+  notifyNetdev('CHANGEADDR', device)
 }
 
 /** Flags other than UP have changed while the device is up. NETDEV_CHANGE. */
@@ -32,14 +36,21 @@ export function flagsChanged(device: NetDevice, changed: number): void {
   carrierNotify(device)
 }
 
-/** `ip link set up`, or down. */
-export function setDeviceUp(device: NetDevice, up: boolean): void {
-  if (up === device.up) return
-  if (up) open(device)
-  else close(device)
+/** `ip link set up`, or down. Its driver may refuse to come up. */
+export function setDeviceUp(device: NetDevice, up: boolean): Refusal | undefined {
+  if (up === device.up) return undefined
+  if (up) return open(device)
+  close(device)
+  return undefined
 }
 
-function open(device: NetDevice): void {
+/** Linux: __dev_open(), then NETDEV_UP. */
+function open(device: NetDevice): Refusal | undefined {
+  notifyNetdev('PRE_UP', device)
+  device.running = true
+  if (device.kind === 'ether' && !isUnicast(device.address)) return notOpened(device, refuse('EADDRNOTAVAIL'))
+  const refusal = device.driver?.open?.(device)
+  if (refusal !== undefined) return notOpened(device, refusal)
   device.flags |= IFF_UP
   device.everUp = true
   device.active = device.carrier
@@ -49,17 +60,41 @@ function open(device: NetDevice): void {
     if (device.inet.arpNotify) announceAddresses(device)
   }
   fibDeviceUp(device)
+  notifyNetdev('UP', device)
+  return undefined
 }
 
+/** Linux 6.1 include/linux/etherdevice.h: is_valid_ether_addr(). */
+function isUnicast(address: number): boolean {
+  return address !== 0 && (Math.floor(address / 0x100_0000_0000) & 1) === 0
+}
+
+function notOpened(device: NetDevice, refusal: Refusal): Refusal {
+  device.running = false
+  return refusal
+}
+
+/** Linux: __dev_close_many(), then NETDEV_DOWN. */
 function close(device: NetDevice): void {
-  device.flags &= ~IFF_UP
+  notifyNetdev('GOING_DOWN', device)
+  device.running = false
   device.active = false
+  device.driver?.stop?.(device)
+  device.flags &= ~IFF_UP
   fibDeviceDown(device, false)
   device.net.neighbours.flush(device, false)
   device.net.generation++
+  notifyNetdev('DOWN', device)
+}
+
+/** Other addresses are to be told to everybody: a bond has failed over. Linux 6.1 net/ipv4/devinet.c: NETDEV_NOTIFY_PEERS. */
+export function notifyPeers(device: NetDevice): void {
+  announceAddresses(device)
+  notifyNetdev('NOTIFY_PEERS', device)
 }
 
 /** NETDEV_CHANGEMTU, after the MTU is another. */
 export function mtuChanged(device: NetDevice, former: number): void {
   fibMtuChanged(device, former)
+  notifyNetdev('CHANGEMTU', device)
 }

@@ -5,12 +5,17 @@
  *     device.attach(cable.a)
  *     setDeviceUp(device, true)
  */
+import { assert } from '#base/check'
 import { defineState, type Host, type KernelImage } from '#kernel/core'
 import type { Packet } from '#wire/inet'
 import { arpProtocol, arpReceive } from './arp.ts'
-import { ETHERNET, IFF_UP, LOOPBACK, type Looks, NetDevice } from './device.ts'
-import { CONF_ALL, CONF_DEFAULT, type InetConf } from './inetdev.ts'
+import { ETHERNET, IFF_UP, LOOPBACK, type Looks, loopbackDriver, NetDevice } from './device.ts'
+import { CONF_ALL, CONF_DEFAULT, CONF_LOOPBACK, type InetConf, InetDevice } from './inetdev.ts'
+import { rfc2863 } from './link-watch.ts'
 import { NeighbourTable } from './neighbour.ts'
+import { type NetdevNotifier, netdevNotifiers, notifyNetdev } from './notifiers.ts'
+import { type Refusal, refuse } from './refusal.ts'
+import { type Softnet, softnet } from './softnet.ts'
 
 /** A packet socket, as devices see it. */
 export interface Tap {
@@ -20,12 +25,16 @@ export interface Tap {
   readonly protocol: number
   /** The packet goes on its way afterwards: clone it, or take its bytes at once. packetType says where it was going. */
   receivePacket(packet: Packet, device: NetDevice): void
+  /** Its device is no more. */
+  deviceGone?(device: NetDevice): void
 }
 
 /** Who receives what, on all hosts of an image. */
 export interface PacketTypes {
   ip(packet: Packet, device: NetDevice): void
   arp(packet: Packet, device: NetDevice): void
+  /** Absent where no IPv6 is installed. */
+  ip6?(packet: Packet, device: NetDevice): void
   /** A packet's next hop doesn't answer. Linux 6.1 net/ipv4/route.c: ipv4_link_failure(). */
   linkFailure(packet: Packet, device: NetDevice): void
 }
@@ -44,7 +53,8 @@ export class NetState {
   /** In order of ifindex. */
   devices: NetDevice[] = []
   readonly byName = new Map<string, NetDevice>()
-  nextIfindex = 1
+  /** The last ifindex that was given. */
+  lastIfindex = 0
   taps: Tap[] = []
   confAll: InetConf = CONF_ALL
   /** What a new device begins with. */
@@ -56,56 +66,131 @@ export class NetState {
    */
   generation = 0
   readonly packetTypes: PacketTypes
-  #backlog: { device: NetDevice; packet: Packet }[] = []
-  #draining = false
+  readonly notifiers: readonly NetdevNotifier[]
+  /** What waits to be received; the machine's, for all its namespaces. */
+  readonly softnet: Softnet
+  /** Numbers by which this namespace knows others, as `ip netns list-id` shows them; undefined: none yet. */
+  netnsIds: Map<Host, number> | undefined = undefined
 
   constructor(host: Host) {
     this.host = host
     this.packetTypes = packetTypes(host.image)
+    this.notifiers = netdevNotifiers(host.image)
+    this.softnet = softnet.of(host)
     this.neighbours = new NeighbourTable(this, arpProtocol)
   }
 
   /** netif_rx(): received when what is being sent has been sent; in order. */
   backlogReceive(device: NetDevice, packet: Packet): void {
-    this.#backlog.push({ device, packet })
-    if (this.#draining) return
-    this.#draining = true
-    try {
-      for (let i = 0; i < this.#backlog.length; i++) {
-        const next = this.#backlog[i]!
-        next.device.deliver(next.packet)
-      }
-    } finally {
-      this.#backlog = []
-      this.#draining = false
+    this.softnet.enqueue(device, packet)
+  }
+
+  /** The number by which this namespace knows another; made if it had none. Linux: peernet2id_alloc(). */
+  netnsId(other: Host): number {
+    this.netnsIds ??= new Map()
+    let id = this.netnsIds.get(other)
+    if (id === undefined) {
+      const used = new Set(this.netnsIds.values())
+      for (id = 0; used.has(id); ) id++
+      this.netnsIds.set(other, id)
     }
+    return id
   }
 }
 
 /** A host's network; it has a loopback device from the first look on. */
 export const netState = defineState((host) => {
   const net = new NetState(host)
-  registerDevice(net, 'lo', LOOPBACK, 0)
+  const lo = new NetDevice(net, 'lo', LOOPBACK, 0)
+  lo.driver = loopbackDriver
+  lo.carrier = true
+  registerDevice(lo)
   return net
 })
 
-function registerDevice(net: NetState, name: string, looks: Looks, address: number): NetDevice {
-  const device = new NetDevice(net, net.nextIfindex++, name, looks, address)
-  net.devices.push(device)
-  net.byName.set(name, device)
-  if (device.loops) device.carrier = true
-  else {
-    // The driver takes the carrier away until the cable is in, which counts as a change.
-    device.operstate = 'DOWN'
-    device.carrierDowns = 1
-  }
-  net.generation++
-  return device
+const IFNAMSIZ = 16
+
+/** Linux 6.1 net/core/dev.c: dev_valid_name(). */
+export function isValidDeviceName(name: string): boolean {
+  return name !== '' && name.length < IFNAMSIZ && name !== '.' && name !== '..' && !/[/:\s]/.test(name)
 }
 
-/** Adds a device, down and without a cable. */
+/** A name that is free, of one that may have %d for a number. Linux: dev_get_valid_name(), __dev_alloc_name(). */
+export function chooseDeviceName(net: NetState, name: string): string | Refusal {
+  if (!isValidDeviceName(name)) return refuse('EINVAL')
+  const at = name.indexOf('%')
+  if (at < 0) return net.byName.has(name) ? refuse('EEXIST') : name
+  if (name[at + 1] !== 'd' || name.includes('%', at + 2)) return refuse('EINVAL')
+  for (let number = 0; ; number++) {
+    const chosen = name.slice(0, at) + number + name.slice(at + 2)
+    if (chosen.length >= IFNAMSIZ) return refuse('ENFILE')
+    if (!net.byName.has(chosen)) return chosen
+  }
+}
+
+/** Puts a device that was made into its host's list, and tells everybody. Linux: register_netdevice(). */
+export function registerDevice(device: NetDevice): Refusal | undefined {
+  const { net } = device
+  const name = chooseDeviceName(net, device.name)
+  if (typeof name !== 'string') return name
+  if (device.ifindex !== 0 && indexTaken(net, device.ifindex)) return refuse('EBUSY')
+  device.name = name
+  if (device.ifindex === 0) device.ifindex = newIndex(net)
+  if (!device.carrier || device.dormant) device.operstate = rfc2863(device)
+  if (device.addressAssignType === 0) device.permanentAddress = device.address
+  list(net, device)
+  notifyNetdev('REGISTER', device)
+  return undefined
+}
+
+function indexTaken(net: NetState, ifindex: number): boolean {
+  return net.devices.some((device) => device.ifindex === ifindex)
+}
+
+/** Linux: dev_new_index(). */
+function newIndex(net: NetState): number {
+  do net.lastIfindex++
+  while (indexTaken(net, net.lastIfindex))
+  return net.lastIfindex
+}
+
+function list(net: NetState, device: NetDevice): void {
+  let at = net.devices.length
+  while (at > 0 && net.devices[at - 1]!.ifindex > device.ifindex) at--
+  net.devices.splice(at, 0, device)
+  net.byName.set(device.name, device)
+  device.registered = true
+  net.generation++
+}
+
+/** Takes it out of the list; what refers to it is the caller's matter. */
+export function unlist(device: NetDevice): void {
+  const { net } = device
+  net.devices = net.devices.filter((other) => other !== device)
+  net.byName.delete(device.name)
+  device.registered = false
+  net.generation++
+}
+
+/** It is another namespace's from now on; its addresses and neighbours are gone by now. */
+export function relist(device: NetDevice, host: Host, name: string, ifindex: number): void {
+  const net = netState.of(host)
+  device.net = net
+  device.host = host
+  device.name = name
+  device.ifindex = ifindex !== 0 ? ifindex : indexTaken(net, device.ifindex) ? newIndex(net) : device.ifindex
+  device.inet = new InetDevice(device, net.confDefault, net.neighbours.parms)
+  if (device.loops) device.inet.conf = CONF_LOOPBACK
+  list(net, device)
+}
+
+/** Adds a card: down, and without a cable, which its driver has told already. */
 export function addDevice(host: Host, name: string, looks: Looks, address: number): NetDevice {
-  return registerDevice(netState.of(host), name, looks, address)
+  const device = new NetDevice(netState.of(host), name, looks, address)
+  const refusal = registerDevice(device)
+  assert(refusal === undefined, `${host.name}: no device ${name} can be added: ${refusal?.errno}`)
+  device.carrierDowns = 1
+  return device
 }
 
 /** Adds a plain Ethernet card. */

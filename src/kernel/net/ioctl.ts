@@ -58,9 +58,10 @@ function interfaceIoctl(host: Host, request: string, asked: InterfaceRequest): S
       return ok(device.txqlen)
     case 'SIOCGIFHWADDR':
       return ok({ hardwareType: device.looks.hardwareType, address: device.address })
-    case 'SIOCSIFFLAGS':
-      setFlags(device, asked.flags ?? 0)
-      return ok(undefined)
+    case 'SIOCSIFFLAGS': {
+      const refusal = setFlags(device, asked.flags ?? 0)
+      return refusal === undefined ? ok(undefined) : fail(refusal.errno)
+    }
     case 'SIOCSIFMTU': {
       const refusal = setMtu(device, asked.mtu ?? 0)
       return refusal === undefined ? ok(undefined) : fail(refusal.errno)

@@ -75,7 +75,8 @@ describe('which sources are believed', () => {
       [['all', 'acceptLocal', 1]],
       '10.1.0.1',
       '10.0.0.1',
-      ['delivered', 'delivered', 'NO_SOCKET'],
+      // The ICMP error comes back by lo, and is received when the packet itself has been dealt with.
+      ['delivered', 'NO_SOCKET', 'delivered'],
     ],
     ['a multicast source', [], '224.0.0.5', '10.0.0.1', ['NOT_SPECIFIED']],
     ['the broadcast address', [], '255.255.255.255', '10.0.0.1', ['NOT_SPECIFIED']],

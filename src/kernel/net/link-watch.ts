@@ -5,7 +5,7 @@
  * Linux 6.1 net/core/link_watch.c: linkwatch_fire_event(), linkwatch_run_queue(), rfc2863_policy().
  */
 import { defineState, type Host } from '#kernel/core'
-import type { NetDevice } from './device.ts'
+import { IFF_MASTER, IFF_SLAVE, type NetDevice, type Operstate } from './device.ts'
 import { carrierNotify } from './device-events.ts'
 import { HZ, jiffiesOf, wheelNs } from './jiffies.ts'
 
@@ -59,19 +59,28 @@ class LinkWatch {
   }
 }
 
-/** Is it up now while nothing can be sent? Such an event doesn't wait. Linux: linkwatch_urgent_event(). */
+/** Is it up now while nothing can be sent, or is it stacked? Such an event doesn't wait. Linux: linkwatch_urgent_event(). */
 function urgent(device: NetDevice): boolean {
-  return device.up && device.carrier && !device.active
+  if (!device.running) return false
+  if (device.iflink !== device.ifindex || (device.flags & (IFF_MASTER | IFF_SLAVE)) !== 0) return true
+  return device.carrier && !device.active
+}
+
+/** What its operational state is to be. RFC 2863. Linux: default_operstate(). */
+export function rfc2863(device: NetDevice): Operstate {
+  if (!device.carrier) return device.iflink === device.ifindex ? 'DOWN' : 'LOWERLAYERDOWN'
+  return device.dormant ? 'DORMANT' : 'UP'
 }
 
 function follow(device: NetDevice): void {
-  device.operstate = device.carrier ? 'UP' : 'DOWN'
+  if (!device.registered) return
+  device.operstate = rfc2863(device)
   if (!device.up) return
   device.active = device.carrier
   carrierNotify(device)
 }
 
-const linkWatch = defineState((host) => new LinkWatch(host))
+const linkWatch = defineState((host) => new LinkWatch(host), { per: 'machine' })
 
 /** The driver has said that the carrier came or went. */
 export function carrierEvent(device: NetDevice): void {

@@ -55,10 +55,12 @@ export interface LinkMessage {
   /** IFLA_GROUP: a number, or the name that /etc/iproute2/group gives it. */
   group: string | number
   txqlen: number
-  /** 'ether' or 'loopback' (ARPHRD_*). */
+  /** 'ether', 'loopback', 'ipip' ... (ARPHRD_*). */
   linkType: string
   address: number
   broadcast: number
+  /** Bytes of the two: 6 if absent; 4 are an IPv4 address; 0: there is none. */
+  addressLength?: number
   promiscuity: number
   carrierChanges: number
   allmulti?: number
@@ -78,53 +80,73 @@ export interface LinkMessage {
   groMaxSize?: number
   parentBus?: string
   parentDevice?: string
-  /** IFLA_LINKINFO: kind and its data, for other kinds of devices. */
+  /** IFLA_LINKINFO: kind and its data, for other kinds of devices; and what its master says of it. */
   kind?: string
   data?: Record<string, unknown>
-  /** IFLA_LINK, if stacked on another device. */
+  xstats?: Record<string, unknown>
+  slaveKind?: string
+  slaveData?: Record<string, unknown>
+  /** IFLA_LINK, if stacked on another device; 0: on none, although its kind has one. */
   link?: number
+  /** IFLA_LINK_NETNSID, if that is in another namespace. */
+  linkNetnsId?: number
+  /** IFLA_CARRIER. */
+  carrier?: boolean
   master?: number
   stats: LinkStats
 }
 
+/** What a link is to be. */
+export interface LinkFields {
+  ifindex?: number
+  name?: string
+  /** The bits to set, among those of `change`. */
+  flags?: number
+  change?: number
+  mtu?: number
+  address?: number
+  broadcast?: number
+  /** IFLA_ADDRESS and IFLA_BROADCAST as given, if they aren't six bytes long. */
+  addressBytes?: number[]
+  broadcastBytes?: number[]
+  txqlen?: number
+  newName?: string
+  /** 0: none. */
+  master?: number
+  alias?: string
+  group?: number
+  linkMode?: string
+  carrier?: boolean
+  operstate?: string
+  numTxQueues?: number
+  numRxQueues?: number
+  gsoMaxSize?: number
+  gsoMaxSegs?: number
+  groMaxSize?: number
+  protoDown?: boolean
+  /** IFLA_LINK. */
+  link?: number
+  /** IFLA_LINK_NETNSID: the namespace where `link` is, as this one numbers it. */
+  linkNetnsId?: number
+  /** IFLA_NET_NS_FD and IFLA_NET_NS_PID: where it is to be made, or to go. */
+  netnsFd?: number
+  netnsPid?: number
+  /** IFLA_INFO_KIND, _DATA, _SLAVE_KIND, _SLAVE_DATA. */
+  kind?: string
+  data?: Record<string, unknown>
+  slaveKind?: string
+  slaveData?: Record<string, unknown>
+  /** IFLA_AF_SPEC's IFLA_INET6_ADDR_GEN_MODE. */
+  addrGenMode?: string
+}
+
 export type LinkRequest =
   | { type: 'RTM_GETLINK'; ifindex?: number; name?: string }
-  | {
-      type: 'RTM_SETLINK'
-      ifindex?: number
-      /** Finds the device if there is no ifindex. */
-      name?: string
-      /** The bits to set, among those of `change`. */
-      flags?: number
-      change?: number
-      mtu?: number
-      address?: number
-      broadcast?: number
-      txqlen?: number
-      newName?: string
-      master?: number
-      alias?: string
-      group?: number
-      linkMode?: string
-      carrier?: boolean
-      /** IFLA_ADDRESS and IFLA_BROADCAST as given, if they aren't six bytes long. */
-      addressBytes?: number[]
-    }
-  | ({
-      type: 'RTM_NEWLINK'
-      name?: string
-      kind: string
-      data?: Record<string, unknown>
-      address?: number
-      mtu?: number
-      broadcast?: number
-      txqlen?: number
-      link?: number
-      master?: number
-      flags?: number
-      change?: number
-    } & NewFlags)
-  | { type: 'RTM_DELLINK'; ifindex?: number; name?: string }
+  /** Finds the device by its ifindex, or by its name if there is none. */
+  | ({ type: 'RTM_SETLINK' } & LinkFields)
+  /** Changes a device that is there, or makes one. */
+  | ({ type: 'RTM_NEWLINK' } & LinkFields & NewFlags)
+  | { type: 'RTM_DELLINK'; ifindex?: number; name?: string; group?: number }
 
 export interface AddressMessage {
   type: 'RTM_NEWADDR'
@@ -379,5 +401,37 @@ export interface SocketRequest {
   type: 'SOCK_DIAG'
 }
 
-export type NetRequest = LinkRequest | AddressRequest | RouteRequest | NeighbourRequest | RuleRequest | SocketRequest
-export type NetMessage = LinkMessage | AddressMessage | RouteMessage | NeighbourMessage | RuleMessage | SocketMessage
+/** RTM_NEWNSID and RTM_GETNSID: which namespace is known by which number. fd: of the calling process. */
+export interface NetnsRequest {
+  type: 'RTM_NEWNSID' | 'RTM_GETNSID'
+  fd?: number
+  pid?: number
+  /** To be given: -1, or absent, for any that is free. */
+  nsid?: number
+  dump?: boolean
+  /** As that namespace sees it. */
+  targetNsid?: number
+}
+
+/** nsid: -1 if it has none. */
+export interface NetnsMessage {
+  type: 'RTM_NEWNSID'
+  nsid: number
+}
+
+export type NetRequest =
+  | NetnsRequest
+  | LinkRequest
+  | AddressRequest
+  | RouteRequest
+  | NeighbourRequest
+  | RuleRequest
+  | SocketRequest
+export type NetMessage =
+  | NetnsMessage
+  | LinkMessage
+  | AddressMessage
+  | RouteMessage
+  | NeighbourMessage
+  | RuleMessage
+  | SocketMessage

@@ -69,10 +69,7 @@ const ATTRIBUTES: Record<string, Show> = {
 type Store = (device: NetDevice, value: number) => Refusal | undefined
 
 const STORES: Record<string, Store> = {
-  flags: (device, value) => {
-    setFlags(device, value)
-    return undefined
-  },
+  flags: setFlags,
   mtu: setMtu,
   netdev_group: (device, value) => {
     device.group = value

@@ -80,7 +80,12 @@ export class PacketSocket implements KernelSocket {
     this.#tap = undefined
     if (!on) return
     const { device, protocol } = this
-    this.#tap = { device, protocol, receivePacket: (packet, at) => this.receivePacket(packet, at) }
+    this.#tap = {
+      device,
+      protocol,
+      receivePacket: (packet, at) => this.receivePacket(packet, at),
+      deviceGone: () => this.deviceGone(),
+    }
     net.taps = [...net.taps, this.#tap]
   }
 
@@ -103,6 +108,14 @@ export class PacketSocket implements KernelSocket {
     this.#packets++
     const { packetType } = packet
     this.received.push({ packet: packet.clone(), device, packetType, snap, timeNs: this.host.sim.nowNs }, size)
+    this.queue.wake()
+  }
+
+  /** The device that it was bound to is no more. packet_notifier(). */
+  deviceGone(): void {
+    this.#hook(false)
+    this.device = undefined
+    this.error = 'ENETDOWN'
     this.queue.wake()
   }
 
