@@ -35,6 +35,18 @@ export type IpEvent =
   | { kind: 'hook'; hook: string; packet: Packet; verdict: string }
   /** What connection tracking or NAT made of it. */
   | { kind: 'conntrack'; packet: Packet; what: string; text: string }
+  /** A rule of nf_tables was looked at: its place in the chain, its handle, how it is written, what it said. */
+  | {
+      kind: 'rule'
+      packet: Packet
+      family: string
+      table: string
+      chain: string
+      number: number
+      handle: number
+      text: string
+      verdict: string
+    }
   | { kind: 'route'; packet: Packet; route: Route | undefined; error?: string }
   | { kind: 'forward'; packet: Packet; route: Route }
   | { kind: 'deliver'; packet: Packet }
