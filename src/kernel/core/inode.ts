@@ -82,7 +82,9 @@ export class Inode extends Node {
   }
 
   override list(host: KernelHost): string[] {
-    return [...(host.disk.live(this).entries?.keys() ?? [])]
+    const names = [...(host.disk.live(this).entries?.keys() ?? [])]
+    // A tmpfs says the newest first. Linux 6.1 fs/libfs.c: dcache_readdir().
+    return this.device === 'run' ? names.reverse() : names
   }
 
   override readlink(host: KernelHost): string {

@@ -7,6 +7,7 @@ import { installInet } from './inet.ts'
 import { getAddresses, newAddress, removeAddressRequest } from './netlink-addr.ts'
 import { deleteLink, getLink, newLink, setLink } from './netlink-link.ts'
 import { deleteNeighbour, getNeighbours, newNeighbour } from './netlink-neigh.ts'
+import { installNetns } from './netns.ts'
 import { installProcDev } from './proc-dev.ts'
 import { installSysClassNet } from './sys-class-net.ts'
 
@@ -33,6 +34,7 @@ export const net: Room = {
   install(image) {
     installDevices(image)
     installInet(image)
+    installNetns(image)
     image.onPowerOff(powerOff)
   },
 }

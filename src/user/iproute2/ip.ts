@@ -11,6 +11,20 @@ import { addLink, deleteLink, setLink } from './link-change.ts'
 import { showMulticast } from './maddress.ts'
 import { readNames } from './names.ts'
 import { changeNeighbour, flushNeighbours, getNeighbour, showNeighbours } from './neighbour.ts'
+import {
+  addNetns,
+  attachNetns,
+  deleteNetns,
+  execNetns,
+  identifyNetns,
+  listNetns,
+  listNetnsIds,
+  monitorNetns,
+  netnsHelp,
+  netnsPids,
+  setNetns,
+  switchNetns,
+} from './netns.ts'
 import type { Family } from './prefix.ts'
 import { changeRoute, getRoute } from './route-change.ts'
 import { flushRoutes, showRoutes } from './route-filter.ts'
@@ -135,6 +149,25 @@ const maddress: IpObject = {
   ],
 }
 
+const netns: IpObject = {
+  name: 'netns',
+  help: netnsHelp,
+  fallback: listNetns,
+  commands: [
+    ['list show lst', listNetns],
+    ['list-id', listNetnsIds],
+    ['help', help(netnsHelp)],
+    ['add', addNetns],
+    ['set', setNetns],
+    ['delete', deleteNetns],
+    ['identify', identifyNetns],
+    ['pids', netnsPids],
+    ['exec', execNetns],
+    ['monitor', monitorNetns],
+    ['attach', attachNetns],
+  ],
+}
+
 /** In the tool's order; a string: no model. */
 const OBJECTS: [name: string, object: IpObject | undefined][] = [
   ['address', address],
@@ -162,7 +195,7 @@ const OBJECTS: [name: string, object: IpObject | undefined][] = [
   ['xfrm', undefined],
   ['mroute', undefined],
   ['mrule', undefined],
-  ['netns', undefined],
+  ['netns', netns],
   ['netconf', undefined],
   ['vrf', undefined],
   ['sr', undefined],
@@ -204,6 +237,8 @@ function* runObject(session: Session, sys: Sys, words: Words): Body<number> {
 interface CommandLine {
   options: Options
   batch: string | undefined
+  /** The namespace to be entered first. */
+  netns: string | undefined
   version: boolean
   words: Words
 }
@@ -214,7 +249,7 @@ const FAMILIES = ['inet', 'inet6', 'link', 'mpls', 'bridge']
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const words = new Words(argv.slice(1))
   const options: Options = { ...DEFAULT_OPTIONS }
-  const line: CommandLine = { options, batch: undefined, version: false, words }
+  const line: CommandLine = { options, batch: undefined, netns: undefined, version: false, words }
   const value = () => {
     words.advance()
     if (!words.more) throw new Refusal(ipHelp, EXIT_USAGE)
@@ -259,9 +294,9 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       if (parseUnsigned(size) === undefined) throw new Refusal(`Invalid rcvbuf size '${size}'\n`, EXIT_USAGE)
     } else if (/^-(c|co|col|colo|color)(=(always|auto|never))?$/.test(option)) continue
     else if (is('-help')) throw new Refusal(ipHelp, EXIT_USAGE)
-    else if (is('-netns')) throw new NotModelled('network namespaces (ip -netns)')
+    else if (is('-netns')) line.netns = value()
     else if (is('-Numeric')) options.numeric = true
-    else if (is('-all')) continue
+    else if (is('-all')) options.all = true
     else if (option === '-echo') throw new NotModelled('ip -echo')
     else throw new Refusal(`Option "${option}" is unknown, try "ip -help".\n`, EXIT_USAGE)
   }
@@ -292,6 +327,10 @@ export function* ip(sys: Sys, argv: string[]): Body<number> {
   if (line.version) {
     yield* sys.write(1, encodeUtf8('ip utility, iproute2-6.1.0, libbpf 1.1.2\n'))
     return 0
+  }
+  if (line.netns !== undefined) {
+    const why = yield* switchNetns(sys, line.netns)
+    if (why !== undefined) return yield* refuse(sys, new Refusal(why, EXIT_USAGE))
   }
   const names = yield* readNames(sys, line.options.numeric)
   const hosts = line.options.resolve ? yield* readHosts(sys) : undefined

@@ -22,6 +22,8 @@ export interface Options {
   pretty: boolean
   numeric: boolean
   force: boolean
+  /** -all: of all namespaces. */
+  all: boolean
   /** How often a flush of addresses looks again; 0: until nothing is left. */
   loops: number
 }
@@ -39,6 +41,7 @@ export const DEFAULT_OPTIONS: Options = {
   pretty: false,
   numeric: false,
   force: false,
+  all: false,
   loops: 10,
 }
 
