@@ -173,6 +173,8 @@ export interface Sys {
 
   /** Blocks on anything; for rooms that build calls of their own. */
   wait(wait: Wait): Body<'woken' | 'timeout' | 'signal'>
+  /** getrandom(2). */
+  getrandom(length: number): Uint8Array
   uname(): { sysname: string; nodename: string; release: string; version: string; machine: string }
   sethostname(name: string): SysResult<void>
   /** The kernel's log, for dmesg. */

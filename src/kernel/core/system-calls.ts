@@ -554,6 +554,11 @@ export class SystemCalls extends EventCalls implements Sys {
     return this.process.woken === 'timeout' ? 'timeout' : 'woken'
   }
 
+  getrandom(length: number): Uint8Array {
+    this.enter()
+    return this.host.sim.random(`${this.host.name}/random`).bytes(length)
+  }
+
   uname(): { sysname: string; nodename: string; release: string; version: string; machine: string } {
     const { release, version } = this.host.image
     return { sysname: 'Linux', nodename: this.host.hostname, release, version, machine: 'x86_64' }

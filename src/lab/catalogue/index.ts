@@ -3,21 +3,23 @@
  * its dependants still works.
  */
 import { createImage, type Image, type Room } from '#kernel/core'
+import { link } from '#kernel/link'
 import { net } from '#kernel/net'
 import { unix } from '#kernel/unix'
 import { coreutils } from '#user/coreutils'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
+import { libc } from '#user/libc'
 import { nettools } from '#user/nettools'
 import { procps } from '#user/procps'
 import { shell } from '#user/shell'
 import { tcpdump } from '#user/tcpdump'
 
 /** What no host can do without. */
-const ALWAYS: Room[] = [net, unix, shell, coreutils, iproute2]
+const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
-export const OPTIONAL: Room[] = [procps, nettools, iputils, tcpdump]
+export const OPTIONAL: Room[] = [link, procps, nettools, iputils, tcpdump]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
 export function createDebian12(rooms: Room[] = OPTIONAL): Image {
