@@ -66,6 +66,10 @@ export interface Looks {
   driver: string
   /** Can't be moved to another namespace. NETIF_F_NETNS_LOCAL. */
   netnsLocal?: boolean
+  /** It takes segments that are yet to be cut (NETIF_F_GSO_SOFTWARE). */
+  gso?: boolean
+  /** IFLA_TSO_MAX_SIZE; 65536 if absent. */
+  tsoMaxSize?: number
   /** Its address can't be changed while it is up (no IFF_LIVE_ADDR_CHANGE). */
   fixedAddressWhileUp?: boolean
 }
@@ -93,6 +97,8 @@ export const LOOPBACK: Looks = {
   maxMtu: 0,
   flags: IFF_LOOPBACK,
   driver: 'loopback',
+  gso: true,
+  tsoMaxSize: 524280,
   netnsLocal: true,
 }
 

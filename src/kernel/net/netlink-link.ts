@@ -20,6 +20,7 @@ export { type Refusal, refuse } from './refusal.ts'
 
 /** IFF_DEBUG, NOTRAILERS, NOARP, DYNAMIC, MULTICAST, PORTSEL, AUTOMEDIA: what may be set as one likes. */
 const SETTABLE = 0x4 | 0x20 | IFF_NOARP | 0x8000 | IFF_MULTICAST | 0x2000 | 0x4000
+const IFNAMSIZ = 16
 const IFALIASZ = 256
 const S16_MAX = 0x7fff
 
@@ -46,7 +47,6 @@ function find(host: Host, request: { ifindex?: number; name?: string }): NetDevi
 /** A device as rtnetlink tells of it. */
 export function linkMessage(device: NetDevice): LinkMessage {
   const { looks } = device
-  const loopback = device.kind === 'loopback'
   const message: LinkMessage = {
     type: 'RTM_NEWLINK',
     ifindex: device.ifindex,
@@ -71,7 +71,7 @@ export function linkMessage(device: NetDevice): LinkMessage {
     carrier: device.carrier,
     gsoMaxSize: 65536,
     gsoMaxSegs: 65535,
-    tsoMaxSize: loopback ? 524280 : 65536,
+    tsoMaxSize: looks.tsoMaxSize ?? 65536,
     tsoMaxSegs: 65535,
     groMaxSize: 65536,
     stats: { ...device.stats },
@@ -267,6 +267,7 @@ export function setName(device: NetDevice, name: string): Refusal | undefined {
 /** RTM_NEWLINK: a change of what is there, or a new one. Linux: __rtnl_newlink(). */
 export function newLink(host: Host, message: unknown): NetlinkAnswer {
   const request = message as NewLinkRequest
+  if ((request.name?.length ?? 0) >= IFNAMSIZ) return refuse('ERANGE', 'Attribute failed policy validation')
   if ((request.ifindex ?? 0) < 0) return refuse('EINVAL', "ifindex can't be negative")
   const device = request.ifindex
     ? deviceByIndex(host, request.ifindex)
@@ -330,7 +331,7 @@ function createLink(host: Host, kind: LinkKind, request: NewLinkRequest): Refusa
 }
 
 /** What is left to do once a device is registered. */
-function configureLink(device: NetDevice, request: LinkFields, moveTo: Host | undefined): Refusal | undefined {
+export function configureLink(device: NetDevice, request: LinkFields, moveTo?: Host): Refusal | undefined {
   if (request.flags !== undefined || request.change !== undefined) {
     const refusal = setFlags(device, combineFlags(device, request.flags ?? 0, request.change ?? 0))
     if (refusal !== undefined) return refusal

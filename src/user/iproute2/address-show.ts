@@ -1,10 +1,10 @@
 /** `ip address show` and `ip link show`: which links and addresses, and how they look. iproute2 6.1 ip/ipaddress.c */
-import { NotModelled } from '#base/check'
 import type { AddressMessage, LinkMessage } from '#kernel/net'
 import { formatIpv4 } from '#wire/inet'
 import { matchesGlob } from './glob.ts'
 import { addressHelp, linkHelp } from './help.ts'
-import { IFF_UP, showLink } from './link-show.ts'
+import { IFF_UP } from './link-flags.ts'
+import { showLink } from './link-show.ts'
 import { type Prefix, prefix, sameBits } from './prefix.ts'
 import type { Session } from './session.ts'
 import { showStatistics } from './statistics.ts'
@@ -135,7 +135,7 @@ function linkMatches(filter: AddressFilter, link: LinkMessage): boolean {
   if (filter.group !== undefined && group !== filter.group) return false
   if (filter.master > 0 && link.master !== filter.master) return false
   if (filter.master < 0 && link.master) return false
-  if (filter.slaveKind !== undefined) throw new NotModelled('kinds of enslaved links')
+  if (filter.slaveKind !== undefined && link.slaveKind !== filter.slaveKind) return false
   return filter.kind === undefined || link.kind === filter.kind
 }
 

@@ -7,7 +7,7 @@ import { parseIpv4 } from '#wire/inet'
 import { changeAddress, flushAddresses } from './address-change.ts'
 import { showAddresses } from './address-show.ts'
 import { addressHelp, ipHelp, linkHelp, maddressHelp, neighbourHelp, routeHelp, ruleHelp } from './help.ts'
-import { addLink, deleteLink, setLink } from './link-change.ts'
+import { addLink, deleteLink, setLink, showLinkHelp } from './link-change.ts'
 import { showMulticast } from './maddress.ts'
 import { readNames } from './names.ts'
 import { changeNeighbour, flushNeighbours, getNeighbour, showNeighbours } from './neighbour.ts'
@@ -22,6 +22,7 @@ import {
   monitorNetns,
   netnsHelp,
   netnsPids,
+  readNetnsNames,
   setNetns,
   switchNetns,
 } from './netns.ts'
@@ -56,16 +57,24 @@ const notModelled = (what: string): Action => {
   }
 }
 
+/** Links whose other ends are in namespaces that have names are shown with those. */
+function show(isLink: boolean): Action {
+  return function* (session, words, sys) {
+    yield* readNetnsNames(session, sys)
+    return showAddresses(session, words, isLink)
+  }
+}
+
 const address: IpObject = {
   name: 'address',
   help: addressHelp,
-  fallback: (session, words) => showAddresses(session, words, false),
+  fallback: show(false),
   commands: [
     ['add', (session, words) => changeAddress(session, words, { create: true, exclusive: true })],
     ['change =chg', (session, words) => changeAddress(session, words, { replace: true })],
     ['replace', (session, words) => changeAddress(session, words, { create: true, replace: true })],
     ['delete', (session, words) => changeAddress(session, words, undefined)],
-    ['list show lst', (session, words) => showAddresses(session, words, false)],
+    ['list show lst', show(false)],
     ['flush', flushAddresses],
     ['save showdump restore', notModelled('ip address save, showdump and restore')],
     ['help', help(addressHelp)],
@@ -75,15 +84,15 @@ const address: IpObject = {
 const link: IpObject = {
   name: 'link',
   help: linkHelp,
-  fallback: (session, words) => showAddresses(session, words, true),
+  fallback: show(true),
   commands: [
-    ['add', (session, words) => addLink(session, words, { create: true, exclusive: true })],
+    ['add', (session, words, sys) => addLink(session, words, { create: true, exclusive: true }, sys)],
     ['set change', setLink],
-    ['replace', (session, words) => addLink(session, words, { create: true, replace: true })],
+    ['replace', (session, words, sys) => addLink(session, words, { create: true, replace: true }, sys)],
     ['delete', deleteLink],
-    ['show lst list', (session, words) => showAddresses(session, words, true)],
+    ['show lst list', show(true)],
     ['xstats afstats property', notModelled('ip link xstats, afstats and property')],
-    ['help', help(linkHelp)],
+    ['help', showLinkHelp],
   ],
 }
 

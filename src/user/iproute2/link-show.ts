@@ -1,19 +1,21 @@
 /** A link's lines in `ip link` and `ip addr`. iproute2 6.1 ip/ipaddress.c: print_linkinfo() */
 import type { LinkMessage } from '#kernel/net'
+import { formatIpv4 } from '#wire/inet'
 import { formatMac } from '#wire/link'
+import {
+  IFF_ALLMULTI,
+  IFF_DYNAMIC,
+  IFF_MULTICAST,
+  IFF_NOARP,
+  IFF_NOTRAILERS,
+  IFF_POINTOPOINT,
+  IFF_PROMISC,
+  IFF_RUNNING,
+  IFF_UP,
+} from './link-flags.ts'
+import { type LinkType, linkTypes } from './link-types/index.ts'
 import type { Session } from './session.ts'
 import { showStatistics } from './statistics.ts'
-
-/** IFF_*. Linux 6.1 include/uapi/linux/if.h */
-export const IFF_UP = 0x1
-export const IFF_POINTOPOINT = 0x10
-export const IFF_RUNNING = 0x40
-export const IFF_NOARP = 0x80
-export const IFF_PROMISC = 0x100
-export const IFF_ALLMULTI = 0x200
-export const IFF_MULTICAST = 0x1000
-export const IFF_NOTRAILERS = 0x20
-export const IFF_DYNAMIC = 0x8000
 
 /** In the order in which they are printed, which is not that of the bits. */
 const FLAGS: [number, string][] = [
@@ -65,6 +67,12 @@ function showName(session: Session, link: LinkMessage, format: (name: string) =>
     out.field('ifname', link.name, format(link.name))
     return false
   }
+  if (link.link !== 0 && link.linkNetnsId !== undefined) {
+    // Somewhere else: its name isn't known here.
+    out.json('link_index', link.link)
+    out.field('ifname', link.name, format(`${link.name}@if${link.link}`))
+    return false
+  }
   const lower = link.link === 0 ? undefined : session.link(link.link)
   const name = link.link === 0 ? 'NONE' : session.deviceName(link.link)
   out.json('link', link.link === 0 ? null : name)
@@ -86,7 +94,7 @@ export function showLink(session: Session, link: LinkMessage, { isLink, showAddr
     const lowerDown = showName(session, link, (name) => `${name.padEnd(16)} `)
     out.field('operstate', link.operstate, `${link.operstate.padEnd(14)} `)
     if (!isLink) return
-    out.field('address', formatMac(link.address), `${formatMac(link.address)} `)
+    if (link.addressLength !== 0) out.field('address', hardware(link, 'address'), `${hardware(link, 'address')} `)
     showFlags(session, link.flags, lowerDown)
     out.text('\n')
     return
@@ -121,16 +129,28 @@ export function showLink(session: Session, link: LinkMessage, { isLink, showAddr
   out.text('\n')
 }
 
+/** A hardware address as its kind is written: an IPv4 address for tunnels. iproute2 6.1 lib/ll_addr.c: ll_addr_n2a() */
+function hardware(link: LinkMessage, key: 'address' | 'broadcast' | 'permanentAddress'): string {
+  return link.addressLength === 4 ? formatIpv4(link[key] ?? 0) : formatMac(link[key] ?? 0)
+}
+
 function showLinkLayer(session: Session, link: LinkMessage): void {
   const { out } = session
   out.field('link_type', link.linkType, `${session.newline}    link/${link.linkType} `)
-  out.field('address', formatMac(link.address), formatMac(link.address))
-  const pointToPoint = (link.flags & IFF_POINTOPOINT) !== 0
-  if (pointToPoint) out.json('link_pointtopoint', true)
-  out.field('broadcast', formatMac(link.broadcast), ` ${pointToPoint ? 'peer' : 'brd'} ${formatMac(link.broadcast)}`)
-  if (link.permanentAddress !== undefined && link.permanentAddress !== link.address) {
-    out.field('permaddr', formatMac(link.permanentAddress), ` permaddr ${formatMac(link.permanentAddress)}`)
+  if (link.addressLength !== 0) {
+    out.field('address', hardware(link, 'address'), hardware(link, 'address'))
+    const pointToPoint = (link.flags & IFF_POINTOPOINT) !== 0
+    if (pointToPoint) out.json('link_pointtopoint', true)
+    const broadcast = hardware(link, 'broadcast')
+    out.field('broadcast', broadcast, ` ${pointToPoint ? 'peer' : 'brd'} ${broadcast}`)
   }
+  if (link.permanentAddress !== undefined && link.permanentAddress !== link.address) {
+    out.field('permaddr', hardware(link, 'permanentAddress'), ` permaddr ${hardware(link, 'permanentAddress')}`)
+  }
+  if (link.linkNetnsId === undefined) return
+  out.json('link_netnsid', link.linkNetnsId)
+  const name = session.netnsNames.get(link.linkNetnsId)
+  out.text(name === undefined ? ` link-netnsid ${link.linkNetnsId}` : ` link-netns ${name}`)
 }
 
 function showDetails(session: Session, link: LinkMessage, isLink: boolean): void {
@@ -142,11 +162,7 @@ function showDetails(session: Session, link: LinkMessage, isLink: boolean): void
   number('allmulti', ' allmulti', link.allmulti)
   number('min_mtu', 'minmtu', link.minMtu)
   number('max_mtu', 'maxmtu', link.maxMtu)
-  if (link.kind !== undefined) {
-    out.openObject('linkinfo')
-    out.field('info_kind', link.kind, `${session.newline}    ${link.kind} `)
-    out.close()
-  }
+  if (link.kind !== undefined || link.slaveKind !== undefined) showLinkInfo(session, link)
   if (isLink && link.addrGenMode !== undefined) {
     out.field('inet6_addr_gen_mode', link.addrGenMode, `addrgenmode ${link.addrGenMode} `)
   }
@@ -159,4 +175,35 @@ function showDetails(session: Session, link: LinkMessage, isLink: boolean): void
   number('gro_max_size', 'gro_max_size', link.groMaxSize)
   if (link.parentBus !== undefined) out.field('parentbus', link.parentBus, `parentbus ${link.parentBus} `)
   if (link.parentDevice !== undefined) out.field('parentdev', link.parentDevice, `parentdev ${link.parentDevice} `)
+}
+
+/** What its kind says of a link, and what its master's. iproute2 6.1 ip/ipaddress.c: print_linktype() */
+function showLinkInfo(session: Session, link: LinkMessage): void {
+  const { out, newline } = session
+  const typeOf = (kind: string): LinkType | undefined => (Object.hasOwn(linkTypes, kind) ? linkTypes[kind] : undefined)
+  out.openObject('linkinfo')
+  if (link.kind !== undefined) {
+    out.field('info_kind', link.kind, `${newline}    ${link.kind} `)
+    const type = typeOf(link.kind)
+    if (type?.print) {
+      out.openObject('info_data')
+      if (link.data) type.print(session, link.data)
+      out.close()
+      if (link.xstats && session.options.stats && type.printXstats) {
+        out.openObject('info_xstats')
+        type.printXstats(session, link.xstats)
+        out.close()
+      }
+    }
+  }
+  if (link.slaveKind !== undefined) {
+    out.field('info_slave_kind', link.slaveKind, `${newline}    ${link.slaveKind}_slave `)
+    const type = typeOf(`${link.slaveKind}_slave`)
+    if (type?.print) {
+      out.openObject('info_slave_data')
+      if (link.slaveData) type.print(session, link.slaveData)
+      out.close()
+    }
+  }
+  out.close()
 }

@@ -3,7 +3,7 @@
 import { encodeUtf8 } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { type Body, O_CREAT, O_EXCL, type Sys, type SysResult, strerror } from '#kernel/core'
-import type { NetnsMessage } from '#kernel/net'
+import type { LinkMessage, NetnsMessage } from '#kernel/net'
 import type { Session } from './session.ts'
 import { EXIT_USAGE, parseInteger, Refusal, type Words, wrongArgument } from './words.ts'
 
@@ -69,6 +69,18 @@ function* numberOf(session: Session, sys: Sys, name: string, loud: boolean): Bod
   if (answer.ok) return (answer.messages[0] as NetnsMessage).nsid
   if (loud) session.out.error(`Error: ${answer.extack}.\n`)
   return -1
+}
+
+/** Finds the names of the namespaces that other ends of links are in, if any is elsewhere. iproute2: get_name_from_nsid() */
+export function* readNetnsNames(session: Session, sys: Sys): Body<void> {
+  const links = session.ask<LinkMessage>({ type: 'RTM_GETLINK' })
+  if (!links.some((link) => link.linkNetnsId !== undefined)) return
+  const known = new Map<number, string>()
+  for (const name of names(sys)) {
+    const id = yield* numberOf(session, sys, name, false)
+    if (id >= 0) known.set(id, name)
+  }
+  session.netnsNames = known
 }
 
 export function* listNetns(session: Session, _words: Words, sys: Sys): Body<number> {

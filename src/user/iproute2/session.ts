@@ -50,6 +50,8 @@ export class Session {
   readonly options: Options
   readonly names: Names
   readonly out: Output
+  /** The names of namespaces by the numbers that this one knows them by. */
+  netnsNames: ReadonlyMap<number, string> = new Map()
   /** What /etc/hosts says of addresses, with -r. */
   readonly hosts: ReadonlyMap<number, string>
   #links: Map<number, LinkMessage> | undefined

@@ -1,0 +1,17 @@
+/**
+ * Devices made by software: `ip link add type dummy`, `veth`, `vlan`, `macvlan`, `bond`, tun and tap.
+ *
+ *     host# ip link add v0 type veth peer name v1
+ *     host# ip link set v1 netns blue
+ */
+import type { KernelImage, Room } from '#kernel/core'
+import { linkKinds } from '#kernel/net'
+import { dummy } from './dummy.ts'
+import { veth } from './veth.ts'
+
+function install(image: KernelImage): void {
+  const kinds = linkKinds(image)
+  for (const kind of [dummy, veth]) kinds.set(kind.kind, kind)
+}
+
+export const link: Room = { name: 'kernel/link', needs: [], install }

@@ -1,0 +1,16 @@
+/** The kinds of links that `ip` has words for. iproute2 6.1 ip/iplink.c: get_link_kind() */
+import type { LinkType } from './type.ts'
+import { veth } from './veth.ts'
+
+export type { LinkData, LinkType, LinkWords } from './type.ts'
+
+const plain = (kind: string): LinkType => ({ help: `Usage: ... ${kind}\n` })
+
+/** By the word behind `type`; `KIND_slave` are a master's words for its slaves. */
+export const linkTypes: Record<string, LinkType> = {
+  dummy: plain('dummy'),
+  ifb: plain('ifb'),
+  nlmon: plain('nlmon'),
+  vcan: plain('vcan'),
+  veth,
+}
