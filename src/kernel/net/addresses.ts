@@ -5,6 +5,7 @@
  * Linux 6.1 net/ipv4/devinet.c: __inet_insert_ifa(), __inet_del_ifa(), inet_select_addr(), inet_confirm_addr().
  */
 import type { Host } from '#kernel/core'
+import { notifyAddress } from './address-notifiers.ts'
 import { announce } from './arp.ts'
 import type { NetDevice } from './device.ts'
 import { devices } from './devices.ts'
@@ -86,6 +87,7 @@ export function insertAddress(address: InetAddress): 'EEXIST' | 'EINVAL' | undef
   if (address.flags & IFA_F_SECONDARY) place = inet.addresses.length
   inet.addresses = inet.addresses.toSpliced(place, 0, address)
   fibAddressAdded(device, address)
+  notifyAddress('UP', address, device)
   return undefined
 }
 
@@ -152,6 +154,7 @@ function removed(device: NetDevice, address: InetAddress): void {
   fibAddressRemoved(device, address)
   // Without any address IPv4 is off here, and neighbours are no longer known. Linux: fib_disable_ip().
   if (device.inet.addresses.length === 0) device.net.neighbours.flush(device, false)
+  notifyAddress('DOWN', address, device)
 }
 
 /** 127.0.0.1/8, which the loopback device gets each time it is set up. */

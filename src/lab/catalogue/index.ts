@@ -2,6 +2,7 @@
  * The only list of optional rooms, and the images that hosts boot. Delete a room's folder and its line here, and all but
  * its dependants still works.
  */
+import { conntrack } from '#kernel/conntrack'
 import { createImage, type Image, type Room } from '#kernel/core'
 import { link } from '#kernel/link'
 import { net } from '#kernel/net'
@@ -19,7 +20,7 @@ import { tcpdump } from '#user/tcpdump'
 const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
-export const OPTIONAL: Room[] = [link, procps, nettools, iputils, tcpdump]
+export const OPTIONAL: Room[] = [link, conntrack, procps, nettools, iputils, tcpdump]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
 export function createDebian12(rooms: Room[] = OPTIONAL): Image {
