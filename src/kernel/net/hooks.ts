@@ -93,7 +93,10 @@ export function runHooks(
   const context: HookContext = { host, hook, packet, in: inDevice, out }
   for (const one of chain) {
     const verdict = one.run(context)
-    if (verdict === NF_ACCEPT) continue
+    if (verdict === NF_ACCEPT) {
+      tell?.({ kind: 'hook', hook: `${hook} ${one.name}`, packet, verdict: 'ACCEPT' })
+      continue
+    }
     if (tell) {
       tell({ kind: 'hook', hook: `${hook} ${one.name}`, packet, verdict: verdict === NF_DROP ? 'DROP' : 'STOLEN' })
       if (verdict === NF_DROP) tell({ kind: 'drop', packet, reason: 'NETFILTER_DROP' })

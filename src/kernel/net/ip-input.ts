@@ -53,8 +53,8 @@ export function ipReceive(packet: Packet, device: NetDevice): void {
   else if (ecn === 2) counters.inEct0Pkts++
   else counters.inCePkts++
   packet.trailer = undefined
-  const { trace, hooks } = state
-  if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'receive', packet, device })
+  const { hooks } = state
+  state.tell?.({ kind: 'receive', packet, device })
   // What lo or a multicast loops back has been routed.
   const looped = device.kind === 'loopback' || packet.packetType === PACKET_LOOPBACK
   if (!looped) {
@@ -87,8 +87,7 @@ export function ipReceiveFinish(state: InetState, packet: Packet, device: NetDev
     if (!receiveOptions(state, packet, device, route)) return
     route = packet.route as Route
   }
-  const trace = state.trace
-  if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'route', packet, route })
+  state.tell?.({ kind: 'route', packet, route })
   if (route.type === 'multicast' || route.type === 'broadcast') countGroup(state, packet, route.type)
   else if (
     packet.packetType !== PACKET_HOST &&
@@ -169,8 +168,8 @@ function ipForward(state: InetState, packet: Packet, device: NetDevice, route: R
   packet.ttl--
   if (route.doRedirect && !options?.srr) sendRedirect(state, packet, device, route)
   if (state.sysctls.forwardUpdatePriority !== 0) packet.priority = PRIORITIES[(packet.tos & 0x1e) >> 1]!
-  const { trace, hooks } = state
-  if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'forward', packet, route })
+  const { hooks } = state
+  state.tell?.({ kind: 'forward', packet, route })
   if (
     hooks.forward.length !== 0 &&
     runHooks(state.host, hooks.forward, 'FORWARD', packet, device, route.device, state.tell) !== NF_ACCEPT
@@ -192,14 +191,14 @@ export function ipLocalDeliver(state: InetState, packet: Packet, device: NetDevi
     whole = defragment(state, packet, device, 'deliver')
     if (!whole) return
   }
-  const { trace, hooks } = state
+  const { hooks } = state
   if (
     hooks.localIn.length !== 0 &&
     runHooks(state.host, hooks.localIn, 'LOCAL_IN', whole, device, undefined, state.tell) !== NF_ACCEPT
   ) {
     return
   }
-  if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'deliver', packet: whole })
+  state.tell?.({ kind: 'deliver', packet: whole })
   ipDeliver(state, whole, device)
 }
 

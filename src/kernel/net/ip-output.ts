@@ -91,8 +91,8 @@ export function ipOutput(
   const counters = state.counters ?? state.count()
   counters.outRequests++
   counters.outOctets += length
-  const { trace, hooks } = state
-  if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'output', packet, route })
+  const { hooks } = state
+  state.tell?.({ kind: 'output', packet, route })
   if (hooks.postRouting.length !== 0) {
     const out = route.device
     const verdict = runHooks(state.host, hooks.postRouting, 'POST_ROUTING', packet, inDevice, out, state.tell)

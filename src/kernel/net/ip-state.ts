@@ -117,7 +117,12 @@ export class InetState {
   /** Tells the trace, if somebody listens. */
   get tell(): ((event: IpEvent) => void) | undefined {
     const trace = this.trace
-    return trace && trace.listeners !== 0 ? (event) => trace.emit(event) : undefined
+    const heard = trace !== undefined && trace.listeners !== 0
+    if (!heard && waysTrace.listeners === 0) return undefined
+    return (event) => {
+      trace?.emit(event)
+      if (waysTrace.listeners !== 0) waysTrace.emit({ host: this.host, event })
+    }
   }
   /** Listen to it, and every packet tells its way. */
   trace: Trace<IpEvent> | undefined = undefined
@@ -165,6 +170,9 @@ export class InetState {
     return this.counters
   }
 }
+
+/** The ways of all packets through all hosts and their namespaces, for who explains them. */
+export const waysTrace = new Trace<{ host: Host; event: IpEvent }>()
 
 export const inetState = defineState((host) => new InetState(host))
 

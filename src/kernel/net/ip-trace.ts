@@ -55,6 +55,5 @@ export type IpEvent =
 
 /** A packet ends here. */
 export function drop(state: InetState, packet: Packet, reason: DropReason): void {
-  const trace = state.trace
-  if (trace !== undefined && trace.listeners !== 0) trace.emit({ kind: 'drop', packet, reason })
+  state.tell?.({ kind: 'drop', packet, reason })
 }

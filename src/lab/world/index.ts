@@ -15,5 +15,6 @@ export {
   World,
   type WorldFrame,
   WorldHost,
+  type WorldLoss,
   type WorldOptions,
 } from './world.ts'

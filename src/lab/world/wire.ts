@@ -27,6 +27,8 @@ export class Wire {
   loss: number
   /** Takes what comes out. */
   deliver: (packet: Packet) => void = () => {}
+  /** Told of what loss took, or found no room. */
+  onLoss: ((packet: Packet, why: 'lost' | 'no room') => void) | undefined = undefined
   /** Packets that loss took, and that found the queue full. */
   lost = 0
   dropped = 0
@@ -66,12 +68,14 @@ export class Wire {
       this.#random ??= this.#sim.random(this.#stream)
       if (this.#random.fraction() < this.loss) {
         this.lost++
+        this.onLoss?.(packet, 'lost')
         return
       }
     }
     const count = this.#count
     if (count >= IN_FLIGHT_MAX) {
       this.dropped++
+      this.onLoss?.(packet, 'no room')
       return
     }
     let at = this.#sim.nowNs + this.delayNs

@@ -26,6 +26,13 @@ export interface WorldFrame {
   packet: Packet
 }
 
+export interface WorldLoss {
+  atNs: number
+  port: SwitchPort
+  packet: Packet
+  why: 'lost' | 'no room'
+}
+
 export interface LinkChange {
   atNs: number
   host: string
@@ -66,6 +73,8 @@ export class World {
   readonly hosts = new Map<string, WorldHost>()
   /** Every frame at every switch. */
   readonly frames = new Trace<WorldFrame>()
+  /** Every frame that a network lost where it would have left the switch. */
+  readonly losses = new Trace<WorldLoss>()
   readonly links = new Trace<LinkChange>()
   readonly power = new Trace<PowerChange>()
   /** What programs met that isn't modelled: they were ended for it, and whoever runs an article stops there. */
@@ -99,7 +108,11 @@ export class World {
       kernel.onNotModelled = (why) => this.notModelled.push(why)
       const made = new WorldHost(host, kernel)
       for (const iface of host.interfaces) {
-        made.ports.set(iface.name, this.#network(iface).addPort(host.name, iface.name, CABLE_NS))
+        const port = this.#network(iface).addPort(host.name, iface.name, CABLE_NS)
+        port.end.wire.onLoss = (packet, why) => {
+          if (this.losses.listeners !== 0) this.losses.emit({ atNs: this.sim.nowNs, port, packet, why })
+        }
+        made.ports.set(iface.name, port)
       }
       this.hosts.set(host.name, made)
       kernel.writeFile('/etc/hostname', `${host.name}\n`)
