@@ -15,6 +15,10 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     'run articles on a real kernel as well, and show what differs',
     async () => (await import('./commands/compare.ts')).compare,
   ],
+  explain: [
+    "a packet's way through every host, and why it ended",
+    async () => (await import('./commands/explain.ts')).explain,
+  ],
   shell: ['type on the hosts of a lab', async () => (await import('./commands/shell.ts')).shell],
   export: [
     "write a run's captures as one pcapng file",
