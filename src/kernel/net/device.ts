@@ -24,6 +24,7 @@ import { CONF_LOOPBACK, InetDevice } from './inetdev.ts'
 import type { LinkKind } from './link-kinds.ts'
 import { carrierEvent } from './link-watch.ts'
 import type { LinkStats } from './netlink.ts'
+import type { FdbMessage, FdbRequest } from './netlink-bridge.ts'
 import type { Refusal } from './refusal.ts'
 
 // IFF_*. Linux 6.1 include/uapi/linux/if.h.
@@ -119,6 +120,12 @@ export interface Driver {
   changeRxFlags?(device: NetDevice, changed: number): void
   /** `ip link set carrier on|off`; absent: refused. */
   changeCarrier?(device: NetDevice, on: boolean): void
+  /** Entries of its forwarding database: a bridge's, a VXLAN device's. Absent: its lists of addresses. Linux: ndo_fdb_*. */
+  fdbAdd?(request: FdbRequest, device: NetDevice, vid: number): Refusal | undefined
+  fdbDelete?(request: FdbRequest, device: NetDevice, vid: number): Refusal | undefined
+  /** @param port only what is behind that device; undefined: what belongs to none */
+  fdbDump?(device: NetDevice, port: NetDevice | undefined): FdbMessage[]
+  fdbGet?(device: NetDevice, address: number, vid: number): FdbMessage | undefined
   /** It has left the list: the last word. */
   uninit?(device: NetDevice): void
 }
@@ -243,6 +250,9 @@ export class NetDevice implements Attached {
   dormant = false
   numTxQueues = 1
   numRxQueues = 1
+  /** Further addresses that it receives: unicast ones, and groups; shown, not filtered by. Linux: dev->uc, dev->mc. */
+  unicastList: readonly number[] = NO_ADDRESSES
+  multicastList: readonly number[] = NO_ADDRESSES
 
   /** Not in any list yet: `registerDevice`. */
   constructor(net: NetState, name: string, looks: Looks, address: number) {
@@ -442,6 +452,7 @@ export class NetDevice implements Attached {
 }
 
 const NO_DEVICES: readonly NetDevice[] = []
+const NO_ADDRESSES: readonly number[] = []
 
 /**
  * Linux 6.1 drivers/net/loopback.c: loopback_xmit(). Its counters don't count the Ethernet header. The address is compared

@@ -9,11 +9,19 @@ export function inet6Handlers(image: KernelImage): Map<string, NetlinkHandler> {
   return image.slot('kernel/net AF_INET6 handlers', () => new Map<string, NetlinkHandler>())
 }
 
+/** AF_BRIDGE's: forwarding databases, ports and VLANs. */
+export function bridgeHandlers(image: KernelImage): Map<string, NetlinkHandler> {
+  return image.slot('kernel/net AF_BRIDGE handlers', () => new Map<string, NetlinkHandler>())
+}
+
 /** A handler that asks the family of a message; for GET without one, both where `all` says so. */
 export function byFamily(image: KernelImage, type: string, inet: NetlinkHandler, all = false): NetlinkHandler {
   const handlers = inet6Handlers(image)
   return (host, message): NetlinkAnswer => {
     const { family } = message as { family?: string }
+    if (family === 'AF_BRIDGE') {
+      return bridgeHandlers(image).get(type)?.(host, message) ?? { ok: false, errno: 'EOPNOTSUPP' }
+    }
     if (family === 'AF_INET6') {
       const handler = handlers.get(type)
       if (handler !== undefined) return handler(host, message)

@@ -36,7 +36,7 @@ const LINUX_KINDS = new Set(
 export const NO_MESSAGES: NetlinkAnswer = { ok: true, messages: [] }
 
 /** What a request names: by index, or by name. */
-function find(host: Host, request: { ifindex?: number; name?: string }): NetDevice | Refusal {
+export function findDevice(host: Host, request: { ifindex?: number; name?: string }): NetDevice | Refusal {
   if (request.ifindex !== undefined && request.ifindex > 0) {
     return deviceByIndex(host, request.ifindex) ?? refuse('ENODEV')
   }
@@ -110,13 +110,13 @@ function fillLinkInfo(device: NetDevice, message: LinkMessage): void {
 export function getLink(host: Host, request: unknown): NetlinkAnswer {
   const { ifindex, name } = request as Extract<LinkRequest, { type: 'RTM_GETLINK' }>
   if (ifindex === undefined && name === undefined) return { ok: true, messages: devices(host).map(linkMessage) }
-  const device = find(host, { ifindex, name })
+  const device = findDevice(host, { ifindex, name })
   return 'ok' in device ? device : { ok: true, messages: [linkMessage(device)] }
 }
 
 export function setLink(host: Host, message: unknown): NetlinkAnswer {
   const request = message as Extract<LinkRequest, { type: 'RTM_SETLINK' }>
-  const device = find(host, request)
+  const device = findDevice(host, request)
   if ('ok' in device) return device
   const refusal = changeLink(device, request)
   return refusal ?? NO_MESSAGES
@@ -381,7 +381,7 @@ export function deleteLink(host: Host, message: unknown): NetlinkAnswer {
   if (request.ifindex === undefined && request.name === undefined && request.group !== undefined) {
     return deleteGroup(host, request.group) ?? NO_MESSAGES
   }
-  const device = find(host, request)
+  const device = findDevice(host, request)
   if ('ok' in device) return device
   // A card is there until somebody takes it out; only what was made by software can be deleted.
   const { linkKind } = device

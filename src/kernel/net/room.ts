@@ -5,6 +5,7 @@ import { powerOff } from './devices.ts'
 import { byFamily } from './families.ts'
 import { installInet } from './inet.ts'
 import { getAddresses, newAddress, removeAddressRequest } from './netlink-addr.ts'
+import { installFdb } from './netlink-fdb.ts'
 import { deleteLink, getLink, newLink, setLink } from './netlink-link.ts'
 import { deleteNeighbour, getNeighbours, newNeighbour } from './netlink-neigh.ts'
 import { installNetns } from './netns.ts'
@@ -13,16 +14,17 @@ import { installSysClassNet } from './sys-class-net.ts'
 
 /** Devices, addresses, neighbours and ARP. */
 export function installDevices(image: KernelImage): void {
-  image.netlink('RTM_GETLINK', getLink)
-  image.netlink('RTM_SETLINK', setLink)
+  image.netlink('RTM_GETLINK', byFamily(image, 'RTM_GETLINK', getLink))
+  image.netlink('RTM_SETLINK', byFamily(image, 'RTM_SETLINK', setLink))
   image.netlink('RTM_NEWLINK', newLink)
-  image.netlink('RTM_DELLINK', deleteLink)
+  image.netlink('RTM_DELLINK', byFamily(image, 'RTM_DELLINK', deleteLink))
   image.netlink('RTM_GETADDR', byFamily(image, 'RTM_GETADDR', getAddresses, true))
   image.netlink('RTM_NEWADDR', byFamily(image, 'RTM_NEWADDR', newAddress))
   image.netlink('RTM_DELADDR', byFamily(image, 'RTM_DELADDR', removeAddressRequest))
   image.netlink('RTM_GETNEIGH', byFamily(image, 'RTM_GETNEIGH', getNeighbours, true))
   image.netlink('RTM_NEWNEIGH', byFamily(image, 'RTM_NEWNEIGH', newNeighbour))
   image.netlink('RTM_DELNEIGH', byFamily(image, 'RTM_DELNEIGH', deleteNeighbour))
+  installFdb(image)
   installConfSysctls(image)
   installProcDev(image)
   installSysClassNet(image)
