@@ -14,9 +14,9 @@ import { type CableEnd, createEthernet, type NetDevice, type NetRequest } from '
 import { createDebian12 } from '#lab/catalogue'
 import { emitFrame, type Packet, parseFrame } from '#wire/inet'
 import { errnoName, infoText, OPTIONS, pollText, TCP_STATES } from './calls.ts'
-import { type LiveFlow, learnFlow, liveFlows } from './decode.ts'
+import { type LiveFlow, learnFlow, liveFlows, type SentFrame } from './decode.ts'
 import { BASE_SYSCTLS, type Outcome } from './program.ts'
-import { type CallStep, type InjectStep, inputsOf, type Script, ScriptError } from './script.ts'
+import { type CallStep, type InjectStep, type InputStep, inputsOf, type Script, ScriptError } from './script.ts'
 import { finishChecksum, patternByte } from './segment.ts'
 
 const LOCAL = 0x0a000001
@@ -41,7 +41,8 @@ export async function runSimulated(script: Script): Promise<Outcome> {
   return new Player(script).play()
 }
 
-class Player {
+/** A script's host while it is played: `random.ts` makes up the script as it goes. */
+export class Player {
   readonly #script: Script
   readonly #sim = new Simulator(1)
   readonly #host: KernelHost
@@ -90,16 +91,37 @@ class Player {
   }
 
   play(): Outcome {
-    const inputs = inputsOf(this.#script)
-    this.#sim.run(ZERO_NS)
+    this.advance(0)
     this.#outcome.frames.length = 0
-    inputs.forEach((step, index) => {
-      this.#sim.run(ZERO_NS + step.atNs)
-      if (step.kind === 'inject') this.#inject(step)
-      else this.#outcome.results.set(index, this.#call(step))
+    inputsOf(this.#script).forEach((step, index) => {
+      const result = this.perform(step)
+      if (result !== undefined) this.#outcome.results.set(index, result)
     })
     this.#host.powerOff()
     return this.#outcome
+  }
+
+  /** What the kernel has sent so far. */
+  get frames(): readonly SentFrame[] {
+    return this.#outcome.frames
+  }
+
+  get flows(): readonly LiveFlow[] {
+    return this.#flows
+  }
+
+  /** Lets time pass up to a moment of the script's, or until the kernel sends something. */
+  advance(atNs: number, untilSent = false): void {
+    const before = this.#outcome.frames.length
+    this.#sim.run(ZERO_NS + atNs, untilSent ? () => this.#outcome.frames.length > before : undefined)
+  }
+
+  /** Does a step when its time has come; a call's result. */
+  perform(step: InputStep): string | undefined {
+    this.advance(step.atNs)
+    if (step.kind === 'call') return this.#call(step)
+    this.#inject(step)
+    return undefined
   }
 
   #request(message: NetRequest): void {
