@@ -6,11 +6,13 @@ import { conntrack } from '#kernel/conntrack'
 import { createImage, type Image, type Room } from '#kernel/core'
 import { link } from '#kernel/link'
 import { net } from '#kernel/net'
+import { netfilter } from '#kernel/netfilter'
 import { unix } from '#kernel/unix'
 import { coreutils } from '#user/coreutils'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
 import { libc } from '#user/libc'
+import { netcat } from '#user/netcat'
 import { nettools } from '#user/nettools'
 import { procps } from '#user/procps'
 import { shell } from '#user/shell'
@@ -20,7 +22,7 @@ import { tcpdump } from '#user/tcpdump'
 const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
-export const OPTIONAL: Room[] = [link, conntrack, procps, nettools, iputils, tcpdump]
+export const OPTIONAL: Room[] = [link, conntrack, netfilter, procps, nettools, iputils, tcpdump, netcat]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
 export function createDebian12(rooms: Room[] = OPTIONAL): Image {

@@ -200,25 +200,35 @@ function addressIn(record: DnsRecord, owner: string): NetAddress[] {
   return []
 }
 
-/** An address's name; undefined if it has none. */
-export function* lookupAddress(sys: Sys, address: NetAddress): Body<{ name: string; aliases: string[] } | undefined> {
+/** gethostbyaddr(3): an address's names; EAI_AGAIN if that couldn't be found out. */
+export function* lookupAddress(
+  sys: Sys,
+  address: NetAddress,
+): Body<{ ok: true; name: string; aliases: string[] } | { ok: false; error: GaiError }> {
   for (const source of yield* hostSources(sys)) {
     if (source === 'files') {
       const line = (yield* readHostsFile(sys)).find((one) => sameAddress(one.address, address))
-      if (line) return { name: line.names[0]!, aliases: line.names.slice(1) }
+      if (line) return { ok: true, name: line.names[0]!, aliases: line.names.slice(1) }
     } else if (source === 'dns') {
       const config = yield* readResolvConf(sys)
       const name = reverseName(address.address)
       const sent = yield* resSend(sys, config, () => randomId(sys), name, [DNS_TYPES['PTR']!])
-      if ('error' in sent) continue
+      if ('error' in sent) return { ok: false, error: 'EAI_AGAIN' }
       const record = sent.answers[0]?.answers.find((one) => one.type === DNS_TYPES['PTR'])
-      if (record?.data.kind === 'name') return { name: record.data.name.replace(/\.$/, ''), aliases: [] }
+      if (record?.data.kind === 'name') return { ok: true, name: record.data.name.replace(/\.$/, ''), aliases: [] }
     }
   }
-  return undefined
+  return { ok: false, error: 'EAI_NONAME' }
 }
 
-/** getnameinfo(3) without NI_NAMEREQD. */
-export function* nameOrNumber(sys: Sys, address: NetAddress): Body<string> {
-  return (yield* lookupAddress(sys, address))?.name ?? formatAddress(address)
+/** getnameinfo(3): the name, or the number where there is no name; an error only if that couldn't be found out. */
+export function* nameInfo(
+  sys: Sys,
+  address: NetAddress,
+  numeric = false,
+): Body<{ ok: true; name: string } | { ok: false; error: GaiError }> {
+  if (numeric) return { ok: true, name: formatAddress(address) }
+  const found = yield* lookupAddress(sys, address)
+  if (found.ok) return { ok: true, name: found.name }
+  return found.error === 'EAI_NONAME' ? { ok: true, name: formatAddress(address) } : found
 }
