@@ -1,0 +1,47 @@
+/** The room `kernel/netfilter`: what it installs in an image. */
+import type { Host, KernelImage, NetlinkAnswer, Room } from '#kernel/core'
+import { dumpTables } from './dump.ts'
+import { iptablesMain } from './iptables/main.ts'
+import { restoreMain, saveMain } from './iptables/save-restore.ts'
+import type { NftRequest } from './messages.ts'
+import { nfTables } from './objects.ts'
+import { Transaction } from './transaction.ts'
+import { comment, connmark, limit, mark, multiport } from './xt/basic-matches.ts'
+import { CONNMARK, LOG, MARK, REJECT } from './xt/basic-targets.ts'
+import { conntrack, state } from './xt/conntrack.ts'
+import { addExtensions } from './xt/extension.ts'
+import { icmp } from './xt/icmp.ts'
+import { DNAT, MASQUERADE, NETMAP, REDIRECT, SNAT } from './xt/nat-targets.ts'
+import { tcp, udp } from './xt/tcp-udp.ts'
+
+function batch(host: Host, message: unknown): NetlinkAnswer {
+  const request = message as NftRequest & { type: 'NFT_BATCH' }
+  const errors = new Transaction(nfTables.of(host)).run(request.commands)
+  return { ok: true, messages: [{ errors }] }
+}
+
+function getRuleset(host: Host, message: unknown): NetlinkAnswer {
+  const request = message as NftRequest & { type: 'NFT_GETRULESET' }
+  const state = nfTables.peek(host)
+  return { ok: true, messages: state ? dumpTables(state, request.family) : [] }
+}
+
+export const netfilter: Room = {
+  name: 'kernel/netfilter',
+  needs: ['kernel/conntrack'],
+  install(image: KernelImage) {
+    image.netlink('NFT_BATCH', batch)
+    image.netlink('NFT_GETRULESET', getRuleset)
+    addExtensions(image, [tcp, udp, icmp, conntrack, state, comment, mark, connmark, limit, multiport])
+    addExtensions(image, [REJECT, LOG, MARK, CONNMARK, SNAT, DNAT, MASQUERADE, REDIRECT, NETMAP])
+    for (const name of ['iptables', 'iptables-nft']) {
+      image.program({ name, paths: [`/usr/sbin/${name}`], main: iptablesMain(image, 'iptables') })
+    }
+    for (const name of ['iptables-save', 'iptables-nft-save']) {
+      image.program({ name, paths: [`/usr/sbin/${name}`], main: saveMain(image) })
+    }
+    for (const name of ['iptables-restore', 'iptables-nft-restore']) {
+      image.program({ name, paths: [`/usr/sbin/${name}`], main: restoreMain(image) })
+    }
+  },
+}
