@@ -63,6 +63,7 @@ const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'user/nettools': ['arp -n; ethtool -i eth0', /^driver: /m],
   'user/iputils': ['ping -c 1 10.0.0.2', /1 received/],
   'user/tcpdump': ['tcpdump --version', /^tcpdump version/m],
+  'user/hping': ['hping3 --version', /^hping3 version 3\.0\.0-alpha-2/m],
   'user/netcat': ['nc -h', /^OpenBSD netcat/m],
 }
 

@@ -9,6 +9,7 @@ import { net } from '#kernel/net'
 import { netfilter } from '#kernel/netfilter'
 import { unix } from '#kernel/unix'
 import { coreutils } from '#user/coreutils'
+import { hping } from '#user/hping'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
 import { libc } from '#user/libc'
@@ -22,7 +23,7 @@ import { tcpdump } from '#user/tcpdump'
 const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
-export const OPTIONAL: Room[] = [link, conntrack, netfilter, procps, nettools, iputils, tcpdump, netcat]
+export const OPTIONAL: Room[] = [link, conntrack, netfilter, procps, nettools, iputils, tcpdump, netcat, hping]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
 export function createDebian12(rooms: Room[] = OPTIONAL): Image {
