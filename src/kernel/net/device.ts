@@ -20,6 +20,7 @@ import {
 } from '#wire/inet'
 import type { Attached, CableEnd } from './cable.ts'
 import type { NetState } from './devices.ts'
+import type { DriverEthtool } from './ethtool.ts'
 import { CONF_LOOPBACK, InetDevice } from './inetdev.ts'
 import type { LinkKind } from './link-kinds.ts'
 import { carrierEvent } from './link-watch.ts'
@@ -126,6 +127,7 @@ export interface Driver {
   /** @param port only what is behind that device; undefined: what belongs to none */
   fdbDump?(device: NetDevice, port: NetDevice | undefined): FdbMessage[]
   fdbGet?(device: NetDevice, address: number, vid: number): FdbMessage | undefined
+  ethtool?: DriverEthtool
   /** It has left the list: the last word. */
   uninit?(device: NetDevice): void
 }
@@ -229,6 +231,9 @@ export class NetDevice implements Attached {
   driver: Driver | undefined = undefined
   /** Undefined: what is sent goes to the driver at once. */
   qdisc: Qdisc | undefined = undefined
+  /** Filters of what comes in and of what goes out (tc ingress, clsact): whether a packet goes on. Undefined: all do. */
+  ingress: ((packet: Packet) => boolean) | undefined = undefined
+  egress: ((packet: Packet) => boolean) | undefined = undefined
   rxHandler: RxHandler | undefined = undefined
   vlans: VlanReceiver | undefined = undefined
   /** `ip link add type KIND`; undefined for cards and lo. Linux: rtnl_link_ops. */
@@ -244,6 +249,8 @@ export class NetDevice implements Attached {
   /** IFLA_LINK: what a VLAN device or a tunnel is on, or a veth's peer; it may be in another namespace. Linux: ndo_get_iflink. */
   link: NetDevice | undefined = undefined
   addressAssignType = NET_ADDR_SET
+  /** NET_NAME_*: 1 a number that the kernel chose, 3 whoever made it, 4 renamed; undefined for cards. */
+  nameAssignType: number | undefined = undefined
   /** IFLA_PERM_ADDRESS; 0: none. */
   permanentAddress = 0
   /** Not ready for the protocols although it has a carrier. */
@@ -383,6 +390,7 @@ export class NetDevice implements Attached {
     const net = this.net
     let taken = false
     if (net.taps.length !== 0) taken = tapsReceive(net, this, packet, true, false)
+    if (this.ingress !== undefined && !this.ingress(packet)) return
     if (packet.vlanTci >= 0 && this.vlans !== undefined && this.vlans.receive(packet, this)) return
     let exact = false
     if (this.rxHandler !== undefined) {
@@ -404,6 +412,7 @@ export class NetDevice implements Attached {
   /** dev_queue_xmit(): the frame's addresses are set, and the packet is given away. */
   transmit(packet: Packet): void {
     if (!this.active) return // Down, or no carrier and link_watch has put the noop qdisc in.
+    if (this.egress !== undefined && !this.egress(packet)) return
     if (this.qdisc !== undefined) this.qdisc.enqueue(packet)
     else this.hardTransmit(packet)
   }
