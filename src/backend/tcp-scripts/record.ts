@@ -3,14 +3,16 @@
  *
  *     npx tsx src/backend/tcp-scripts/record.ts [-n] [-b qemu|netns|sim] [FILE...]
  *
- * -n: only says what differs. Without files: all.
+ * -n: only says what differs. Without files: all. --chance 1-20: makes up scripts with these seeds, in scripts/chance.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createNetnsBackend } from '#backend/netns'
 import { createQemuBackend } from '#backend/qemu'
 import { openKernel } from './kernel.ts'
+import { randomScript } from './random.ts'
 import { parseScript } from './script.ts'
-import { readScripts } from './scripts.ts'
+import { readScripts, SCRIPTS } from './scripts.ts'
 import { runSimulated } from './sim.ts'
 import { differencesOf, renderScript } from './transcript.ts'
 
@@ -21,7 +23,15 @@ const files: string[] = []
 for (let i = 0; i < words.length; i++) {
   if (words[i] === '-n') dry = true
   else if (words[i] === '-b') backendName = words[++i]!
-  else files.push(words[i]!)
+  else if (words[i] === '--chance') {
+    const [from, to] = words[++i]!.split('-').map(Number) as [number, number]
+    mkdirSync(join(SCRIPTS, 'chance'), { recursive: true })
+    for (let seed = from; seed <= to; seed++) {
+      const file = join(SCRIPTS, 'chance', `seed-${seed}.tcp`)
+      writeFileSync(file, randomScript(seed))
+      files.push(file)
+    }
+  } else files.push(words[i]!)
 }
 const scripts = files.length > 0 ? files.map((file) => parseScript(readFileSync(file, 'utf8'), file)) : readScripts()
 const backend = backendName === 'netns' ? createNetnsBackend() : createQemuBackend()
