@@ -56,6 +56,7 @@ export function planText(plan: LabPlan): string {
     for (const [name, value] of host.sysctl) lines.push(['sysctl', name, value])
     for (const { address, prefix } of host.loopback) lines.push(['loopback', address, prefix])
     if (host.gateway !== undefined) lines.push(['gateway', host.gateway])
+    if (host.gateway6 !== undefined) lines.push(['gateway', host.gateway6])
     for (const each of host.interfaces) {
       lines.push(['interface', each.name, each.network, each.mac])
       for (const { address, prefix } of each.addresses) lines.push(['address', address, prefix])

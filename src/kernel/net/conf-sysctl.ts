@@ -12,8 +12,9 @@ import { fail, type Host, type KernelImage, OK, parseIntegers, type Sysctl, type
 import { deviceByName, devices, type NetState, netState } from './devices.ts'
 import type { ConfName, InetConf } from './inetdev.ts'
 import { HZ } from './jiffies.ts'
-import type { NeighbourParms, ParmName } from './neighbour-parms.ts'
+import type { NeighbourLink, NeighbourParms, ParmName } from './neighbour-parms.ts'
 import { reachableJiffies } from './neighbour-parms.ts'
+import type { NeighbourTable } from './neighbour-table.ts'
 
 /** What a write does besides. 'plain': `default` reaches devices; 'flush': it doesn't, and routes are looked up anew. */
 type Manner = 'plain' | 'flush' | 'forward' | 'read-only'
@@ -201,59 +202,80 @@ const PARMS: [file: string, name: ParmName, unit: Unit][] = [
   ['unres_qlen_bytes', 'queueLenBytes', COUNT],
 ]
 
-function parmsOf(host: Host, instance: string): NeighbourParms {
-  return instance === 'default' ? netState.of(host).neighbours.parms : deviceByName(host, instance)!.inet.parms
+/** Whose neighbours the files are about: a family's table, and what it keeps for devices. */
+export interface NeighSysctlSource {
+  table(host: Host): NeighbourTable
+  link(host: Host, name: string): NeighbourLink | undefined
+  links(host: Host): NeighbourLink[]
+  names(host: Host): string[]
+}
+
+const ARP: NeighSysctlSource = {
+  table: (host) => netState.of(host).neighbours,
+  link: (host, name) => deviceByName(host, name)?.inet,
+  links: (host) => netState.of(host).devices.map((device) => device.inet),
+  names: deviceNames,
+}
+
+function parmsOf(host: Host, instance: string, source: NeighSysctlSource): NeighbourParms {
+  return instance === 'default' ? source.table(host).parms : source.link(host, instance)!.parms
+}
+
+/** Whether a write to `default` leaves a device's settings alone. */
+function isSettled(link: NeighbourLink): boolean {
+  return (link as { settled?: boolean }).settled === true
 }
 
 /** Sets one value as a write to /proc/sys/net/ipv4/neigh/INSTANCE does; times in jiffies. */
-export function setParm(host: Host, instance: string, name: ParmName, value: number): void {
-  const net = netState.of(host)
-  const table = net.neighbours
+export function setParm(host: Host, instance: string, name: ParmName, value: number, source = ARP): void {
+  const table = source.table(host)
   if (instance !== 'default') {
-    const { inet } = deviceByName(host, instance)!
-    inet.parms = inet.parms.with(name, value, true)
-    if (name === 'baseReachable') inet.reachableDraw = -1 // Drawn anew, at once.
+    const link = source.link(host, instance)!
+    link.parms = link.parms.with(name, value, true)
+    if (name === 'baseReachable') link.reachableDraw = -1 // Drawn anew, at once.
     return
   }
+  const links = source.links(host)
   if (name === 'baseReachable') {
     // Devices take over the base, but keep what they drew until the next drawing.
     table.gc.settle()
-    for (const device of net.devices) reachableJiffies(device.inet, table)
+    for (const link of links) reachableJiffies(link, table)
   }
   const former = table.parms
   table.parms = former.with(name, value, false)
-  for (const { inet } of net.devices) {
-    if (inet.settled || inet.parms.written.has(name)) continue
-    inet.parms = inet.parms === former ? table.parms : inet.parms.with(name, value, false)
+  for (const link of links) {
+    if (isSettled(link) || link.parms.written.has(name)) continue
+    link.parms = link.parms === former ? table.parms : link.parms.with(name, value, false)
   }
 }
 
-function installNeigh(image: KernelImage): void {
+/** net.FAMILY.neigh.*. */
+export function installNeighSysctls(image: KernelImage, family: 'ipv4' | 'ipv6', source: NeighSysctlSource): void {
   // `default` has more files than the devices, and so a directory of its own.
   for (const each of ['default', '*']) {
     for (const [file, name, unit] of PARMS) {
       const nameOf = (instance: string) => (each === '*' ? instance : each)
       const sysctl: Sysctl = {
-        name: `net.ipv4.neigh.${each}.${file}`,
-        get: (host, instance) => String(unit.show(parmsOf(host, nameOf(instance))[name])),
+        name: `net.${family}.neigh.${each}.${file}`,
+        get: (host, instance) => String(unit.show(parmsOf(host, nameOf(instance), source)[name])),
         set: (host, instance, text) => {
           const parsed = parseIntegers(text, 1)
           if (!parsed.ok) return parsed
           const value = unit.take(parsed.value[0]!)
           if (value === undefined) return fail('EINVAL')
-          setParm(host, nameOf(instance), name, value)
+          setParm(host, nameOf(instance), name, value, source)
           return OK
         },
       }
-      if (each === '*') sysctl.list = deviceNames
+      if (each === '*') sysctl.list = source.names
       image.sysctl(sysctl)
     }
   }
-  installThresholds(image)
+  installThresholds(image, family, source)
 }
 
 /** The table's own settings, which stand beside `default` only. */
-function installThresholds(image: KernelImage): void {
+function installThresholds(image: KernelImage, family: string, source: NeighSysctlSource): void {
   const tables: [file: string, name: 'gcInterval' | 'gcThresh1' | 'gcThresh2' | 'gcThresh3', unit: Unit][] = [
     ['gc_interval', 'gcInterval', SECONDS],
     ['gc_thresh1', 'gcThresh1', COUNT],
@@ -262,14 +284,14 @@ function installThresholds(image: KernelImage): void {
   ]
   for (const [file, name, unit] of tables) {
     image.sysctl({
-      name: `net.ipv4.neigh.default.${file}`,
-      get: (host) => String(unit.show(netState.of(host).neighbours[name])),
+      name: `net.${family}.neigh.default.${file}`,
+      get: (host) => String(unit.show(source.table(host)[name])),
       set: (host, _instance, text) => {
         const parsed = parseIntegers(text, 1)
         if (!parsed.ok) return parsed
         const value = unit.take(parsed.value[0]!)
         if (value === undefined) return fail('EINVAL')
-        const table = netState.of(host).neighbours
+        const table = source.table(host)
         table[name] = value
         table.gc.entriesChanged()
         return OK
@@ -280,5 +302,5 @@ function installThresholds(image: KernelImage): void {
 
 export function installConfSysctls(image: KernelImage): void {
   installConf(image)
-  installNeigh(image)
+  installNeighSysctls(image, 'ipv4', ARP)
 }

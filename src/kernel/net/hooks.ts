@@ -80,6 +80,13 @@ export function packetHooks(host: Host): PacketHooks {
   return hooksState.of(host)
 }
 
+const hooks6State = defineState(() => new PacketHooks())
+
+/** The hooks of a host's IPv6: of the same kind as `packetHooks`, run by kernel/ipv6. */
+export function packetHooks6(host: Host): PacketHooks {
+  return hooks6State.of(host)
+}
+
 /** Runs a chain: NF_ACCEPT if the packet goes on, else it was dropped or taken. nf_hook_slow(). */
 export function runHooks(
   host: Host,

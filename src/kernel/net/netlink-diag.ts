@@ -55,7 +55,9 @@ export function dumpSockets(host: Host): SocketMessage[] {
     for (const socket of list) messages.push(inetMessage(host, socket, 'icmp', String(socket.number)))
   }
   for (const list of tables.udp.values()) {
-    for (const socket of list) messages.push(inetMessage(host, socket, 'udp', String(socket.number)))
+    for (const socket of list) {
+      if (socket.insideOf === undefined) messages.push(inetMessage(host, socket, 'udp', String(socket.number)))
+    }
   }
   return messages
 }

@@ -376,7 +376,7 @@ export type RuleRequest =
 /** One socket as sock_diag reports it. Linux 6.1 include/uapi/linux/inet_diag.h. */
 export interface SocketMessage {
   type: 'INET_DIAG'
-  family: 'AF_INET' | 'AF_PACKET' | 'AF_UNIX' | 'AF_NETLINK'
+  family: 'AF_INET' | 'AF_INET6' | 'AF_PACKET' | 'AF_UNIX' | 'AF_NETLINK'
   /** 'tcp', 'udp', 'raw', 'icmp' (ping sockets), 'p_raw', 'p_dgr', 'u_str' ...: Netid as ss prints it. */
   netid: string
   /** 'LISTEN', 'ESTAB', 'UNCONN' ... as ss prints it. */

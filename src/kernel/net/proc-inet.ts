@@ -217,7 +217,8 @@ const SOCKET_HEAD =
 
 /** /proc/net/udp; a line's number is its place in a hash of 4,096. */
 function formatUdp(host: Host): string {
-  const sockets = [...(inetState.of(host).sockets?.udp.values() ?? [])].flat()
+  const all = [...(inetState.of(host).sockets?.udp.values() ?? [])].flat()
+  const sockets = all.filter((socket) => socket.insideOf === undefined)
   const lines = sockets
     .map((socket) => ({ slot: socket.number & 4095, socket }))
     .sort((a, b) => a.slot - b.slot)

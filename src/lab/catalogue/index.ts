@@ -4,6 +4,7 @@
  */
 import { conntrack } from '#kernel/conntrack'
 import { createImage, type Image, type Room } from '#kernel/core'
+import { ipv6 } from '#kernel/ipv6'
 import { link } from '#kernel/link'
 import { net } from '#kernel/net'
 import { netfilter } from '#kernel/netfilter'
@@ -23,7 +24,7 @@ import { tcpdump } from '#user/tcpdump'
 const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
-export const OPTIONAL: Room[] = [link, conntrack, netfilter, procps, nettools, iputils, tcpdump, netcat, hping]
+export const OPTIONAL: Room[] = [ipv6, link, conntrack, netfilter, procps, nettools, iputils, tcpdump, netcat, hping]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
 export function createDebian12(rooms: Room[] = OPTIONAL): Image {

@@ -5,7 +5,7 @@
 
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
 import { closest, parseDuration, parsePercent, parseRate } from '#base/text'
-import { formatIpv4, maskOf, parseIpv4 } from '#wire/inet'
+import { formatIpv4, formatIpv6, inPrefixIpv6, maskOf, parseIpv4, parseIpv6 } from '#wire/inet'
 import { formatMac } from '#wire/link'
 import type { Mistakes, SourcePosition } from './mistakes.ts'
 import type { AddressPlan, HostPlan, InterfacePlan, LabPlan, NetworkPlan } from './plan.ts'
@@ -218,11 +218,12 @@ function hostOf(source: YamlSource, name: string, node: unknown, number: number,
     const text = textOf(source, value, `\`${key}\``)
     if (text === undefined) continue
     if (key === 'gateway') {
-      if (parseIpv4(text) === undefined)
-        mistakes.add(at(value), `\`${text}\` is no IPv4 address`, 'write it as 10.0.0.1')
-      else {
-        host.gateway = text
-        gatewayNode = value
+      gatewayNode = value
+      for (const word of text.split(/\s+/).filter(Boolean)) {
+        const six = parseIpv6(word)
+        if (parseIpv4(word) !== undefined) host.gateway = word
+        else if (six !== undefined) host.gateway6 = formatIpv6(six)
+        else mistakes.add(at(value), `\`${word}\` is no IP address`, 'write it as 10.0.0.1 or 2001:db8::1')
       }
     } else if (key === 'ipv6') {
       if (text !== 'true' && text !== 'false')
@@ -247,12 +248,17 @@ function hostOf(source: YamlSource, name: string, node: unknown, number: number,
       'MAC addresses have one byte for the interface',
     )
   }
-  if (host.gateway !== undefined && !onLink(host, host.gateway)) {
+  for (const gateway of [host.gateway, host.gateway6]) {
+    if (gateway === undefined || onLink(host, gateway)) continue
     mistakes.add(
       at(gatewayNode),
-      `the gateway ${host.gateway} is on none of \`${name}\`'s networks`,
+      `the gateway ${gateway} is on none of \`${name}\`'s networks`,
       'give an interface an address beside it',
     )
+  }
+  const six = [...host.interfaces.flatMap((each) => each.addresses), ...host.loopback].find(isIpv6)
+  if (!host.ipv6 && six !== undefined) {
+    mistakes.add(at(node), `\`${name}\` has the address ${six.address} without IPv6`, 'say `ipv6: true`')
   }
   return host
 }
@@ -287,9 +293,10 @@ function addressesOf(source: YamlSource, node: unknown, words: string[]): Addres
   for (const word of words) {
     const [address = '', prefix = '', ...more] = word.split('/')
     const ip = parseIpv4(address)
-    const length = /^\d{1,2}$/.test(prefix) ? Number(prefix) : -1
-    if (word.includes(':')) {
-      source.mistakes.add(source.at(node), `\`${word}\`: IPv6 addresses aren't modelled yet`, 'use IPv4')
+    const length = /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1
+    const six = parseIpv6(address)
+    if (six !== undefined && length >= 0 && length <= 128 && more.length === 0) {
+      addresses.push({ address: formatIpv6(six), prefix: length })
     } else if (ip === undefined || length < 0 || length > 32 || more.length > 0) {
       source.mistakes.add(source.at(node), `\`${word}\` is no address with a prefix`, 'write it as 10.0.0.1/24')
     } else addresses.push({ address: formatIpv4(ip), prefix: length })
@@ -297,10 +304,21 @@ function addressesOf(source: YamlSource, node: unknown, words: string[]): Addres
   return addresses
 }
 
+function isIpv6(each: AddressPlan): boolean {
+  return each.address.includes(':')
+}
+
 function onLink(host: HostPlan, gateway: string): boolean {
+  const six = parseIpv6(gateway)
+  if (six !== undefined) {
+    return host.interfaces.some((iface) =>
+      iface.addresses.some((each) => isIpv6(each) && inPrefixIpv6(six, parseIpv6(each.address)!, each.prefix)),
+    )
+  }
   const target = parseIpv4(gateway)!
   return host.interfaces.some((iface) =>
     iface.addresses.some(({ address, prefix }) => {
+      if (parseIpv4(address) === undefined) return false
       const mask = maskOf(prefix)
       return (parseIpv4(address)! & mask) === (target & mask)
     }),

@@ -32,8 +32,9 @@ export interface HostPlan {
   interfaces: InterfacePlan[]
   /** Further addresses of the loopback interface, beside 127.0.0.1/8. */
   loopback: AddressPlan[]
-  /** The default route's next hop, if given. */
+  /** The default route's next hop, if given; and IPv6's. */
   gateway: string | undefined
+  gateway6?: string | undefined
   /** In the order written: `net.ipv4.ip_forward` and the value as it would be written to /proc/sys. */
   sysctl: [name: string, value: string][]
   ipv6: boolean

@@ -6,9 +6,9 @@ import { encodeUtf8 } from '#base/bytes'
 import { assert, NotModelled } from '#base/check'
 import { Simulator, Trace } from '#base/sim'
 import { createHost, type Image, type KernelHost } from '#kernel/core'
-import { createEthernet, deviceByName, type NetRequest } from '#kernel/net'
+import { createEthernet, deviceByName, type Net6Request, type NetRequest } from '#kernel/net'
 import type { HostPlan, InterfacePlan, LabPlan } from '#lab/plan'
-import { broadcastOf, type Packet, parseIpv4 } from '#wire/inet'
+import { broadcastOf, IN6_ANY, type Packet, parseIpv4, parseIpv6 } from '#wire/inet'
 import { parseMac } from '#wire/link'
 import { Switch, type SwitchPort } from './switch.ts'
 
@@ -96,7 +96,7 @@ export class World {
       this.networks.set(network.name, made)
     }
     for (const host of plan.hosts) {
-      if (host.ipv6) throw new NotModelled(`${host.name}: IPv6`)
+      if (host.ipv6 && !hasIpv6(options.image)) throw new NotModelled(`${host.name}: IPv6`)
       if (host.kernel !== options.image.profile) throw new NotModelled(`${host.name}: kernel ${host.kernel}`)
       const kernel = createHost({
         sim: this.sim,
@@ -116,7 +116,7 @@ export class World {
       }
       this.hosts.set(host.name, made)
       kernel.writeFile('/etc/hostname', `${host.name}\n`)
-      kernel.writeFile('/etc/hosts', hostsFile(plan))
+      kernel.writeFile('/etc/hosts', hostsFile(plan, host.ipv6))
     }
     for (const host of this.hosts.values()) this.#boot(host)
   }
@@ -166,7 +166,7 @@ export class World {
   }
 
   #boot({ plan, kernel, ports }: WorldHost): void {
-    const request = (message: NetRequest) => {
+    const request = (message: NetRequest | Net6Request) => {
       const handler = kernel.image.netlinkHandlers.get(message.type)
       assert(handler, `nobody answers ${message.type}`)
       const answer = handler(kernel, message)
@@ -182,6 +182,8 @@ export class World {
     }
     // What new devices take over has to be set before there are any.
     const early = ([name]: [string, string]) => /^net\.ipv[46]\.(conf|neigh)\.default\./.test(name)
+    // A host without `ipv6: true` has IPv6 switched off, and begins so.
+    if (plan.ipv6) for (const name of ['all', 'default', 'lo']) set([`net.ipv6.conf.${name}.disable_ipv6`, '0'])
     for (const setting of plan.sysctl) if (early(setting)) set(setting)
     for (const iface of plan.interfaces) {
       const device = createEthernet(kernel, iface.name, parseMac(iface.mac)!)
@@ -191,11 +193,17 @@ export class World {
     }
     for (const setting of plan.sysctl) if (!early(setting)) set(setting)
     const address = (name: string, { address, prefix }: { address: string; prefix: number }) => {
+      const { ifindex } = deviceByName(kernel, name)!
+      const six = parseIpv6(address)
+      if (six !== undefined) {
+        request({ type: 'RTM_NEWADDR', family: 'AF_INET6', ifindex, local: six, prefix, create: true, exclusive: true })
+        return
+      }
       const local = parseIpv4(address)!
       request({
         type: 'RTM_NEWADDR',
         family: 'AF_INET',
-        ifindex: deviceByName(kernel, name)!.ifindex,
+        ifindex,
         local,
         prefix,
         ...(prefix >= 8 && prefix <= 30 ? { broadcast: broadcastOf(local, prefix) } : {}),
@@ -222,6 +230,18 @@ export class World {
         exclusive: true,
       })
     }
+    if (plan.gateway6 !== undefined) {
+      request({
+        type: 'RTM_NEWROUTE',
+        family: 'AF_INET6',
+        dst: IN6_ANY,
+        prefix: 0,
+        protocol: 3,
+        nextHops: [{ gateway: parseIpv6(plan.gateway6)! }],
+        create: true,
+        exclusive: true,
+      })
+    }
   }
 }
 
@@ -235,12 +255,21 @@ function sysctlPath(name: string): string {
   return name.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))
 }
 
-/** Names all hosts of the lab by their first addresses. */
-function hostsFile(plan: LabPlan): string {
+/** Names all hosts of the lab by their first addresses, IPv4's and IPv6's. */
+function hostsFile(plan: LabPlan, ipv6: boolean): string {
   const lines = ['127.0.0.1 localhost']
+  if (ipv6) lines.push('::1 localhost ip6-localhost ip6-loopback')
   for (const host of plan.hosts) {
-    const first = [...host.interfaces.flatMap((iface) => iface.addresses), ...host.loopback][0]
-    if (first) lines.push(`${first.address} ${host.name}`)
+    const all = [...host.interfaces.flatMap((iface) => iface.addresses), ...host.loopback]
+    const six = (each: { address: string }) => each.address.includes(':')
+    for (const first of [all.find((each) => !six(each)), all.find(six)]) {
+      if (first) lines.push(`${first.address} ${host.name}`)
+    }
   }
   return lines.map((line) => `${line}\n`).join('')
+}
+
+/** Whether an image's kernel has IPv6 at all: an optional room. */
+function hasIpv6(image: Image): boolean {
+  return image.families.has('AF_INET6')
 }

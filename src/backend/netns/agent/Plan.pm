@@ -14,11 +14,11 @@ sub parse {
         my @words = split / /, $rest;
         if    ($what eq 'network') { push @{ $plan->{networks} }, \@words }
         elsif ($what eq 'host') {
-            $host = { name => $words[0], ipv6 => $words[1], interfaces => [], loopback => [], sysctl => [], gateway => undef };
+            $host = { name => $words[0], ipv6 => $words[1], interfaces => [], loopback => [], sysctl => [], gateways => [] };
             push @{ $plan->{hosts} }, $host;
         }
         elsif ($what eq 'loopback') { push @{ $host->{loopback} }, \@words }
-        elsif ($what eq 'gateway')  { $host->{gateway} = $words[0] }
+        elsif ($what eq 'gateway')  { push @{ $host->{gateways} }, $words[0] }
         elsif ($what eq 'sysctl')   { push @{ $host->{sysctl} }, $rest }
         elsif ($what eq 'interface') {
             $interface = { name => $words[0], network => $words[1], mac => $words[2], addresses => [] };
@@ -40,8 +40,10 @@ sub files {
     my @names = ('127.0.0.1 localhost');
     push @names, '::1 localhost ip6-localhost ip6-loopback' if $host->{ipv6};
     for my $each (@{ $plan->{hosts} }) {
-        my ($first) = ((map { @{ $_->{addresses} } } @{ $each->{interfaces} }), @{ $each->{loopback} });
-        push @names, "$first->[0] $each->{name}" if $first;
+        my @all = ((map { @{ $_->{addresses} } } @{ $each->{interfaces} }), @{ $each->{loopback} });
+        my ($four) = grep { $_->[0] !~ /:/ } @all;
+        my ($six)  = grep { $_->[0] =~ /:/ } @all;
+        push @names, "$_->[0] $each->{name}" for grep { defined } $four, $six;
     }
     return {
         '/etc/hosts'         => join('', map { "$_\n" } @names),
@@ -80,7 +82,7 @@ sub ip_batch {
         push @lines, 'addr add ' . with_broadcast(@$_) . " dev $interface->{name}" for @{ $interface->{addresses} };
         push @lines, "link set $interface->{name} up";
     }
-    push @lines, "route add default via $host->{gateway}" if defined $host->{gateway};
+    push @lines, "route add default via $_" for @{ $host->{gateways} };
     return join '', map { "$_\n" } @lines;
 }
 

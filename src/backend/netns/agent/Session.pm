@@ -16,6 +16,7 @@ use constant {
     PAUSE_NS   => 300_000_000,   # Between a command's end and the next one's start.
     LAST_NS    => 1_000_000_000, # From the last command's end to the end of the captures.
     NUDGE_NS   => 1_000_000_000, # What a command that is being stopped gets to end on SIGINT, then on SIGKILL.
+    SETTLE_NS  => 7_000_000_000, # What IPv6 needs after a boot.
     OUTPUT_MAX => 16 << 20,      # What a command may print.
     TIOCSPTLCK => 0x40045431,
     TIOCGPTN   => 0x80045430,
@@ -50,6 +51,8 @@ sub start {
 # Time zero is when the lab stands.
 sub begin {
     my ($self, $capture) = @_;
+    # Addresses of IPv6 are looked for on the link first, and told to multicast routers, which takes some seconds.
+    $self->wait_for(undef, now_ns() + SETTLE_NS) if grep { $_->{ipv6} } @{ $self->{plan}{hosts} };
     $self->{capture} = $capture;
     $self->{base}    = now_ns();
     $self->{free_at} = $self->{base};

@@ -149,6 +149,8 @@ export abstract class InetSocket implements KernelSocket {
   peerPort = 0
   connected = false
   boundDevice = 0
+  /** The AF_INET6 socket that speaks IPv4 through this one: only that is shown. */
+  insideOf: unknown = undefined
   drops = 0
   /** Identifications of a connected socket's packets. inet_id. */
   ipId = 0

@@ -1,5 +1,6 @@
 /** A host's sockets, by family and kind, in the order in which the kernel's chains are walked: the youngest first. */
-import type { InetState } from '../ip-state.ts'
+import type { Host } from '#kernel/core'
+import { type InetState, inetState } from '../ip-state.ts'
 import type { PacketSocket } from './packet.ts'
 import type { PingSocket } from './ping.ts'
 import type { RawSocket } from './raw.ts'
@@ -14,6 +15,11 @@ export class SocketTables {
   readonly packet: PacketSocket[] = []
   pingRover = 0
   nextInode = 10_000
+}
+
+/** The next number for a socket. */
+export function newInode(host: Host): number {
+  return socketTables(inetState.of(host)).nextInode++
 }
 
 /** A host's tables, made when its first socket is. */
