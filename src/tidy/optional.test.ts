@@ -58,6 +58,7 @@ const PRINTED = 'eth0             UP             10.0.0.1/24 \n4\n2\n0\n/etc/hos
 const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'kernel/netfilter': ['iptables -S; nft list ruleset', /^-P INPUT ACCEPT$/m],
   'kernel/ipv6': ['sysctl -n net.ipv6.conf.all.disable_ipv6', /^1$/m],
+  'kernel/bridge': ['ip link add br0 type bridge; bridge vlan', /^br0 /m],
   'kernel/link': ['ip link add d0 type dummy; ip -br link show d0', /^d0 /m],
   'kernel/conntrack': ['conntrack --version', /^conntrack v1\.4\.7/m],
   'user/procps': ['sysctl net.ipv4.ip_forward', /^net\.ipv4\.ip_forward = 0$/m],

@@ -10,16 +10,17 @@ const MINUTE = 60 * HZ
 export const TCP_TIMEOUT_RETRANS = 10
 export const TCP_TIMEOUT_UNACK = 11
 
+/** Sizes are those of a machine with as much memory as the lab's. */
 export class ConntrackSettings {
-  max = 7680
-  buckets = 7680
-  expectMax = 120
+  max = 5632
+  buckets = 5632
+  expectMax = 88
   checksum = 1
   logInvalid = 0
   acct = 0
   events = 2
   timestamp = 0
-  helper = 0
+  dccpLoose = 1
   tcpLoose = 1
   tcpBeLiberal = 0
   tcpIgnoreInvalidRst = 0
@@ -47,5 +48,7 @@ export class ConntrackSettings {
   gre = 30 * HZ
   greStream = 3 * MINUTE
   /** By state. nf_conntrack_proto_sctp.c: sctp_timeouts[]. */
-  sctp: number[] = [3 * HZ, 10 * HZ, 3 * HZ, 3 * HZ, 210 * HZ, 3 * HZ, 3 * HZ, 3 * HZ, 30 * HZ]
+  sctp: number[] = [10, 10, 3, 3, 210, 3, 3, 3, 30].map((s) => s * HZ)
+  /** DCCP's timeouts, then flow tables': see sysctls.ts. */
+  kept: number[] = [240, 480, 480, 43200, 64, 64, 240, 30, 30].map((s) => s * HZ)
 }
