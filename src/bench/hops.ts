@@ -1,11 +1,14 @@
 /**
  * UDP hops: a source, K routers and a sink in a chain of point-to-point links of 1 Gbit/s and 10 us, one small datagram
  * every 10 us. Each host is a whole Linux one: its own tables, neighbours resolved by ARP, real sockets at both ends. A hop is
- * one link crossed.
+ * one link crossed. --model: the routers track connections; --rules: and have so many rules, which every packet is held to.
  */
+import { decodeUtf8 } from '#base/bytes'
 import { SECOND, Simulator } from '#base/sim'
-import { createHost, createImage, type Host, type KernelHost, type Socket } from '#kernel/core'
+import { conntrack, conntrackNeed } from '#kernel/conntrack'
+import { createCapture, createHost, createImage, type Host, type KernelHost, type Socket } from '#kernel/core'
 import { createEthernet, type NetRequest, net } from '#kernel/net'
+import { netfilter } from '#kernel/netfilter'
 import { type Cable, createCable } from '#lab/world'
 import { type Packet, writeFrame } from '#wire/inet'
 import { PcapWriter } from '#wire/pcap'
@@ -54,6 +57,28 @@ function udpSocket(host: Host): Socket {
   const made = family(host, 'SOCK_DGRAM', 0)
   if (!made.ok) throw new Error(made.errno)
   return made.value.socket!
+}
+
+/** The last rule lets through what belongs to connections: all that is sent here. */
+const LAST = '-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT'
+
+/** Adds a rule to FORWARD, as the program does. */
+function iptables(host: KernelHost, rule: string): void {
+  let output = ''
+  const out = createCapture({
+    onOutput: (bytes) => {
+      output += decodeUtf8(bytes)
+    },
+  })
+  const failed = (status: number) => {
+    if (status !== 0) throw new Error(`${host.name}: iptables: ${output}`)
+  }
+  host.spawn({
+    argv: ['/usr/sbin/iptables', '-A', 'FORWARD', ...rule.split(' ')],
+    files: [out, out, out],
+    env: { PATH: '/usr/sbin' },
+    onExit: (end) => failed(end.exit ?? 1),
+  })
 }
 
 /** What is done with every frame on every link. */
@@ -120,12 +145,13 @@ export function hops(options: Record<string, string>): Record<string, number | s
   const packets = Number(options['packets'] ?? 200_000)
   const size = Number(options['size'] ?? 64)
   const bytes = Number(options['bytes'] ?? 0)
-  if (options['model'] !== undefined || options['rules'] !== undefined) {
-    throw new Error('hops: --model and --rules need conntrack and iptables, which are not there yet')
-  }
+  const model = Number(options['model'] ?? 0)
+  const rules = Number(options['rules'] ?? 0)
   const sim = new Simulator(1)
   const image = createImage({ release: '6.1.0-bench', profile: 'linux-6.1' })
   image.install(net)
+  if (model > 0 || rules > 0) image.install(conntrack)
+  if (rules > 0) image.install(netfilter)
   const hosts = Array.from({ length: routers + 2 }, (_, i) =>
     createHost({ sim, image, name: `n${i}`, number: i + 1, startS: 0 }),
   )
@@ -144,6 +170,12 @@ export function hops(options: Record<string, string>): Record<string, number | s
     const gateway = BASE + 4 * i + 2
     request(host, { type: 'RTM_NEWROUTE', ...route, nextHops: [{ gateway }], create: true, exclusive: true })
   })
+  for (const router of hosts.slice(1, -1)) {
+    if (model > 0) conntrackNeed(router)
+    for (let i = 1; i <= rules; i++)
+      iptables(router, i < rules ? `-s 192.168.${i}.0/24 -p udp --dport ${PORT} -j DROP` : LAST)
+  }
+  sim.run(SECOND / 2)
   const captures = bytes > 0 ? lookAtFrames(sim, cables, bytes) : []
   const sink = udpSocket(hosts[routers + 1]!)
   sink.bind({ family: 'AF_INET', address: 0, port: PORT })
@@ -164,6 +196,8 @@ export function hops(options: Record<string, string>): Record<string, number | s
     bench: 'hops',
     routers,
     bytes,
+    model,
+    rules,
     sent: traffic.sent,
     got: traffic.got,
     wall_s: wallS,

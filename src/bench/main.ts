@@ -12,8 +12,9 @@ Measure the engine; one line of JSON a run, rates by CPU time.
 
   sched  --q=1000 --events=2000000 --dist=uniform|net --cancel=0|1
          the event queue: q events that put themselves back
-  hops   --routers=10 --packets=200000 --size=64 --bytes=0|1|2
-         UDP across routers; 1: every frame as bytes, 2: captured on every link
+  hops   --routers=10 --packets=200000 --size=64 --bytes=0|1|2 --model=0|1 --rules=0
+         UDP across routers; bytes 1: every frame as bytes, 2: captured on every link;
+         model: the routers track connections; rules: so many of iptables on each
   idle   --hosts=1000
          whole Linux hosts on one switch, ten seconds without work
   hosts  --hosts=100
