@@ -29,6 +29,7 @@ const DUMMY: Looks = {
 }
 
 const driver: Driver = {
+  gso: true,
   xmit(packet, device) {
     device.countTx(frameLength(packet))
   },

@@ -43,6 +43,7 @@ const VETH: Looks = {
 const HEADERS = 14 + 4
 
 const driver: Driver = {
+  gso: true,
   xmit(packet, device) {
     const peer = device.link
     const length = frameLength(packet)
@@ -62,6 +63,7 @@ const driver: Driver = {
     device.carrierChanged(false)
     device.link?.carrierChanged(false)
   },
+  ethtool: { info: { version: '1.0', statistics: 1 }, link: () => ({ speed: 10_000 }) },
 }
 
 /** As if it had come in by a cable. Linux 6.1 net/core/dev.c: dev_forward_skb(). */

@@ -21,6 +21,7 @@ import {
 import type { Attached, CableEnd } from './cable.ts'
 import type { NetState } from './devices.ts'
 import type { DriverEthtool } from './ethtool.ts'
+import { forEachSegment } from './gso.ts'
 import { CONF_LOOPBACK, InetDevice } from './inetdev.ts'
 import type { LinkKind } from './link-kinds.ts'
 import { carrierEvent } from './link-watch.ts'
@@ -108,6 +109,8 @@ export const LOOPBACK: Looks = {
 export interface Driver {
   /** ndo_start_xmit: the packet is given away. It counts what it sends: `countTx`. */
   xmit(packet: Packet, device: NetDevice): void
+  /** It takes packets of several TCP segments as they are (NETIF_F_GSO_SOFTWARE); absent: they are cut before. */
+  readonly gso?: boolean
   open?(device: NetDevice): Refusal | undefined
   stop?(device: NetDevice): void
   /** May refuse; the caller then sets the MTU. */
@@ -419,6 +422,10 @@ export class NetDevice implements Attached {
 
   /** dev_hard_start_xmit(): past the queue, to the taps and the driver. */
   hardTransmit(packet: Packet): void {
+    if (packet.gsoSize !== 0 && this.driver?.gso !== true) {
+      forEachSegment(packet, (segment) => this.hardTransmit(segment))
+      return
+    }
     if (deviceTrace.listeners !== 0) deviceTrace.emit({ device: this, direction: 'out', packet })
     if (this.net.taps.length !== 0) tapsTransmit(this.net, this, packet)
     const driver = this.driver
@@ -468,6 +475,7 @@ const NO_ADDRESSES: readonly number[] = []
  * before the group bit, as zero is its own.
  */
 export const loopbackDriver: Driver = {
+  gso: true,
   xmit(packet, device) {
     const length = frameLength(packet) - 14
     device.countTx(length)

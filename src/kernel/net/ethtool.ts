@@ -46,10 +46,32 @@ export interface LinkSettings {
   advertised: string[]
 }
 
+/** What a virtual device's driver says to ethtool. Linux: struct ethtool_ops. */
+export interface DriverEthtool {
+  /** Besides the driver's name, which is the kind's, and a version, which is the kernel's. */
+  info?: Partial<DriverInfo>
+  /** Absent, or undefined: it has no such thing as a speed. */
+  link?(device: NetDevice): Partial<LinkSettings> | undefined
+}
+
+/** What a link can do, and how fast it is; undefined if its driver doesn't say. __ethtool_get_link_ksettings() */
+export function linkSettings(device: NetDevice): LinkSettings | undefined {
+  if (device.driver === undefined) return device.kind === 'ether' ? LINK_SETTINGS : undefined
+  const own = device.driver.ethtool?.link?.(device)
+  return own && { ...LINK_SETTINGS, ...own }
+}
+
+/** Megabits a second; undefined if unknown. */
+export function linkSpeed(device: NetDevice): number | undefined {
+  const speed = linkSettings(device)?.speed
+  return speed === undefined || speed < 0 ? undefined : speed
+}
+
 /** Answers one ETHTOOL_* command. */
 export function ethtool(host: Host, { name, command }: EthtoolRequest): SysResult<unknown> {
   const device = deviceByName(host, name)
   if (device === undefined) return fail('ENODEV')
+  if (device.driver !== undefined && !device.loops) return virtualEthtool(device, command)
   const card = device.kind === 'ether'
   switch (command) {
     case 'ETHTOOL_GLINK':
@@ -62,6 +84,22 @@ export function ethtool(host: Host, { name, command }: EthtoolRequest): SysResul
       return card ? ok(0) : fail('EOPNOTSUPP')
     default:
       // The driver counts nothing of its own, wakes nobody, and has no ring to set.
+      return fail('EOPNOTSUPP')
+  }
+}
+
+function virtualEthtool(device: NetDevice, command: string): SysResult<unknown> {
+  const settings = command === 'ETHTOOL_GLINKSETTINGS' ? linkSettings(device) : undefined
+  switch (command) {
+    case 'ETHTOOL_GLINK':
+      return ok(device.up && device.carrier ? 1 : 0)
+    case 'ETHTOOL_GDRVINFO': {
+      const info = { ...driverInfo(device), version: device.host.image.release, busInfo: '' }
+      return ok({ ...info, ...device.driver?.ethtool?.info })
+    }
+    case 'ETHTOOL_GLINKSETTINGS':
+      return settings === undefined ? fail('EOPNOTSUPP') : ok(settings)
+    default:
       return fail('EOPNOTSUPP')
   }
 }

@@ -47,6 +47,8 @@ export type IpEvent =
       text: string
       verdict: string
     }
+  /** What a bridge, a bond or another device that is stacked on others does with it. */
+  | { kind: 'bridge' | 'bond' | 'vlan' | 'macvlan'; packet: Packet; text: string }
   | { kind: 'route'; packet: Packet; route: Route | undefined; error?: string }
   | { kind: 'forward'; packet: Packet; route: Route }
   | { kind: 'deliver'; packet: Packet }

@@ -260,6 +260,7 @@ export function setName(device: NetDevice, name: string): Refusal | undefined {
   if (typeof chosen !== 'string') return chosen
   device.host.log(6, `${chosen}: renamed from ${device.name}`)
   renameDevice(device, chosen)
+  if (device.nameAssignType !== undefined) device.nameAssignType = 4
   notifyNetdev('CHANGENAME', device)
   return undefined
 }
@@ -354,6 +355,7 @@ export function prepareLink(host: Host, kind: LinkKind, name: string, request: L
   const device = new NetDevice(netState.of(host), name, kind.looks, 0)
   device.linkKind = kind
   device.addressAssignType = 0
+  device.nameAssignType = name.includes('%') ? 1 : 3
   device.carrier = true
   device.numTxQueues = request.numTxQueues ?? 1
   device.numRxQueues = request.numRxQueues ?? 1

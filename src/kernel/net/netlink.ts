@@ -4,6 +4,7 @@
  *
  * Linux 6.1 include/uapi/linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h, fib_rules.h.
  */
+import type { BridgeLinkMessage, BridgeLinkRequest, FdbMessage, FdbQuery, FdbRequest } from './netlink-bridge.ts'
 
 /** NLM_F_*: what a NEW request may do. A GET without an ifindex, name or address is a dump. */
 export interface NewFlags {
@@ -421,6 +422,9 @@ export interface NetnsMessage {
 
 export type NetRequest =
   | NetnsRequest
+  | FdbRequest
+  | FdbQuery
+  | BridgeLinkRequest
   | LinkRequest
   | AddressRequest
   | RouteRequest
@@ -429,6 +433,8 @@ export type NetRequest =
   | SocketRequest
 export type NetMessage =
   | NetnsMessage
+  | FdbMessage
+  | BridgeLinkMessage
   | LinkMessage
   | AddressMessage
   | RouteMessage

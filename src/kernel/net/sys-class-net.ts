@@ -10,22 +10,31 @@ import {
   OK,
   type PseudoDirectory,
   type PseudoFile,
+  type PseudoNode,
   parseIntegers,
 } from '#kernel/core'
 import { formatMac } from '#wire/link'
 import type { NetDevice } from './device.ts'
 import { deviceByName, devices } from './devices.ts'
-import { LINK_SPEED } from './ethtool.ts'
+import { linkSettings } from './ethtool.ts'
 import type { LinkStats } from './netlink.ts'
 import { type Refusal, setFlags, setMtu } from './netlink-link.ts'
 
 const VIRTUAL = '/sys/devices/virtual/net'
 
-/** A card's address was set by whoever built the lab. Linux 6.1 include/uapi/linux/netdevice.h. */
-const NET_ADDR_SET = 3
-
 /** Undefined: reading it is an error, EINVAL. */
 type Show = (device: NetDevice) => string | number | undefined
+
+/**
+ * What else stands in a device's directory: files, directories and links of those who know more of it (a bridge's
+ * `bridge` and `brif`, a port's `brport`). By an image's rooms.
+ */
+export type SysfsGroup = (device: NetDevice) => Record<string, PseudoNode>
+
+/** An image's groups. */
+export function sysfsGroups(image: KernelImage): SysfsGroup[] {
+  return image.slot<SysfsGroup[]>('kernel/net sysfs groups', () => [])
+}
 
 const hex = (value: number) => `0x${value.toString(16)}`
 const whileUp =
@@ -34,8 +43,8 @@ const whileUp =
     device.up ? show(device) : undefined
 
 const ATTRIBUTES: Record<string, Show> = {
-  addr_assign_type: (device) => (device.kind === 'ether' ? NET_ADDR_SET : 0),
-  addr_len: () => 6,
+  addr_assign_type: (device) => (device.loops ? 0 : device.addressAssignType),
+  addr_len: (device) => device.addressLength,
   address: (device) => formatMac(device.address),
   broadcast: (device) => formatMac(device.broadcast),
   carrier: whileUp((device) => (device.carrier ? 1 : 0)),
@@ -45,20 +54,20 @@ const ATTRIBUTES: Record<string, Show> = {
   dev_id: () => '0x0',
   dev_port: () => 0,
   dormant: whileUp(() => 0),
-  duplex: whileUp((device) => (device.kind === 'ether' ? 'full' : undefined)),
+  duplex: whileUp((device) => linkSettings(device)?.duplex),
   flags: (device) => hex(device.flags & 0xffff),
   gro_flush_timeout: () => 0,
   ifalias: (device) => device.alias,
   ifindex: (device) => device.ifindex,
-  iflink: (device) => device.ifindex,
+  iflink: (device) => device.iflink,
   link_mode: () => 0,
   mtu: (device) => device.mtu,
-  name_assign_type: (device) => (device.kind === 'loopback' ? 2 : undefined),
+  name_assign_type: (device) => (device.loops ? 2 : device.nameAssignType),
   napi_defer_hard_irqs: () => 0,
   netdev_group: (device) => device.group,
   operstate: (device) => device.shownOperstate.toLowerCase(),
   proto_down: () => 0,
-  speed: whileUp((device) => (device.kind === 'ether' ? LINK_SPEED : undefined)),
+  speed: whileUp((device) => linkSettings(device)?.speed),
   testing: whileUp(() => 0),
   threaded: () => 0,
   tx_queue_len: (device) => device.txqlen,
@@ -139,14 +148,28 @@ function statistics(device: NetDevice): PseudoDirectory {
 }
 
 function deviceDirectory(device: NetDevice): PseudoDirectory {
+  const further = () =>
+    Object.assign({}, stacking(device), ...sysfsGroups(device.host.image).map((group) => group(device)))
   return {
-    list: () => [...Object.keys(ATTRIBUTES), 'statistics', 'subsystem'].sort(),
+    list: () => [...Object.keys(ATTRIBUTES), 'statistics', 'subsystem', ...Object.keys(further())].sort(),
     lookup(_host, name) {
       if (name === 'statistics') return { kind: 'directory', directory: statistics(device) }
       if (name === 'subsystem') return { kind: 'symlink', target: '../../../../class/net' }
-      return Object.hasOwn(ATTRIBUTES, name) ? { kind: 'file', file: attribute(device, name) } : undefined
+      if (Object.hasOwn(ATTRIBUTES, name)) return { kind: 'file', file: attribute(device, name) }
+      const more: Record<string, PseudoNode> = further()
+      return Object.hasOwn(more, name) ? more[name] : undefined
     },
   }
+}
+
+/** Links to what is stacked on it, and what it is stacked on. Linux 6.1 net/core/dev.c: netdev_adjacent_sysfs_add(). */
+function stacking(device: NetDevice): Record<string, PseudoNode> {
+  const links: Record<string, PseudoNode> = {}
+  const link = (other: NetDevice): PseudoNode => ({ kind: 'symlink', target: `../${other.name}` })
+  for (const lower of device.lowers) links[`lower_${lower.name}`] = link(lower)
+  for (const upper of device.uppers) links[`upper_${upper.name}`] = link(upper)
+  if (device.master !== undefined) links.master = link(device.master)
+  return links
 }
 
 function names(host: Host): string[] {

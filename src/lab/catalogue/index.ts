@@ -2,12 +2,15 @@
  * The only list of optional rooms, and the images that hosts boot. Delete a room's folder and its line here, and all but
  * its dependants still works.
  */
+
+import { bridge } from '#kernel/bridge'
 import { conntrack } from '#kernel/conntrack'
 import { createImage, type Image, type Room } from '#kernel/core'
 import { ipv6 } from '#kernel/ipv6'
 import { link } from '#kernel/link'
 import { net } from '#kernel/net'
 import { netfilter } from '#kernel/netfilter'
+import { qdisc } from '#kernel/qdisc'
 import { unix } from '#kernel/unix'
 import { coreutils } from '#user/coreutils'
 import { hping } from '#user/hping'
@@ -18,13 +21,28 @@ import { netcat } from '#user/netcat'
 import { nettools } from '#user/nettools'
 import { procps } from '#user/procps'
 import { shell } from '#user/shell'
+import { tc } from '#user/tc'
 import { tcpdump } from '#user/tcpdump'
 
 /** What no host can do without. */
 const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
-export const OPTIONAL: Room[] = [ipv6, link, conntrack, netfilter, procps, nettools, iputils, tcpdump, netcat, hping]
+export const OPTIONAL: Room[] = [
+  ipv6,
+  link,
+  bridge,
+  qdisc,
+  conntrack,
+  netfilter,
+  procps,
+  nettools,
+  iputils,
+  tc,
+  tcpdump,
+  netcat,
+  hping,
+]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
 export function createDebian12(rooms: Room[] = OPTIONAL): Image {

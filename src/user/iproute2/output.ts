@@ -3,11 +3,17 @@
  * its key and value for JSON, its text for people.
  */
 
-type Json = string | number | boolean | null | JsonArray | JsonObject
+type Json = string | number | boolean | null | JsonArray | JsonObject | JsonDecimal
 
 interface JsonArray {
   kind: 'array'
   items: Json[]
+}
+
+/** A number that is written as it is: 0.00. */
+interface JsonDecimal {
+  kind: 'decimal'
+  text: string
 }
 
 /** Members in order; a key may come twice, as the real tools let it. */
@@ -56,6 +62,11 @@ export class Output {
   /** For JSON only. An element if there is no key. */
   json(key: string | undefined, value: string | number | boolean | null): void {
     if (this.#root) this.#add(key, value)
+  }
+
+  /** For JSON only: a number with all its digits. */
+  decimal(key: string, text: string): void {
+    if (this.#root) this.#add(key, { kind: 'decimal', text })
   }
 
   /** Both: the value in JSON, the text for people. */
@@ -107,6 +118,7 @@ export class Output {
 /** iproute2's layout: four columns a level for members, arrays within the line. depth -1: no blanks at all. */
 function emit(value: Json, depth: number): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  if (value.kind === 'decimal') return value.text
   const pretty = depth >= 0
   const inner = pretty ? depth + 1 : -1
   const newline = (level: number) => (pretty ? `\n${' '.repeat(4 * level)}` : '')

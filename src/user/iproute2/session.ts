@@ -1,11 +1,11 @@
 /** One run of `ip`: its options, its output, and its talk with the kernel. */
 import type { Sys } from '#kernel/core'
 import { strerror } from '#kernel/core'
-import type { LinkMessage, NetMessage, NetRequest } from '#kernel/net'
-import { formatIpv4 } from '#wire/inet'
+import type { LinkMessage, Net6Request, NetRequest } from '#kernel/net'
+import { formatIpv4, formatIpv6 } from '#wire/inet'
 import type { Names } from './names.ts'
 import { Output } from './output.ts'
-import type { Family } from './prefix.ts'
+import type { Family, IpAddress } from './prefix.ts'
 import { noDevice, Refusal } from './words.ts'
 
 /** What stands between `ip` and its object. */
@@ -22,6 +22,8 @@ export interface Options {
   pretty: boolean
   numeric: boolean
   force: boolean
+  /** -compressvlans: ranges of VLANs as such. */
+  compressVlans: boolean
   /** -all: of all namespaces. */
   all: boolean
   /** How often a flush of addresses looks again; 0: until nothing is left. */
@@ -41,6 +43,7 @@ export const DEFAULT_OPTIONS: Options = {
   pretty: false,
   numeric: false,
   force: false,
+  compressVlans: false,
   all: false,
   loops: 10,
 }
@@ -75,7 +78,7 @@ export class Session {
   }
 
   /** The answers, or the refusal that iproute2 prints for an error. iproute2 6.1 lib/libnetlink.c: rtnl_talk_error() */
-  ask<T extends NetMessage>(request: NetRequest): T[] {
+  ask<T>(request: NetRequest | Net6Request): T[] {
     const answer = this.sys.netlink(request)
     if (answer.ok) return answer.messages as T[]
     if (!answer.extack) throw new Refusal(`RTNETLINK answers: ${strerror(answer.errno)}\n`, 2)
@@ -114,7 +117,8 @@ export class Session {
   }
 
   /** An address, with -r its name. */
-  host(address: number): string {
+  host(address: IpAddress): string {
+    if (typeof address !== 'number') return formatIpv6(address)
     return this.hosts.get(address) ?? formatIpv4(address)
   }
 }

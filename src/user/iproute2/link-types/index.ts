@@ -1,4 +1,6 @@
 /** The kinds of links that `ip` has words for. iproute2 6.1 ip/iplink.c: get_link_kind() */
+import { bridge } from './bridge.ts'
+import { bridgeSlave } from './bridge-slave.ts'
 import type { LinkType } from './type.ts'
 import { veth } from './veth.ts'
 
@@ -13,4 +15,6 @@ export const linkTypes: Record<string, LinkType> = {
   nlmon: plain('nlmon'),
   vcan: plain('vcan'),
   veth,
+  bridge,
+  bridge_slave: bridgeSlave,
 }
