@@ -35,6 +35,11 @@ export class Words {
     return this.#words[this.#at] ?? ''
   }
 
+  /** The one behind the current one, if there is one. */
+  get following(): string | undefined {
+    return this.#words[this.#at + 1]
+  }
+
   /** The next word, which must be there: the value of the current one. */
   value(): string {
     this.#at++
