@@ -16,6 +16,7 @@ import { acceptRedirect, updatePmtu } from './route-exceptions.ts'
 import { pingError, pingReceive } from './sockets/ping.ts'
 import { rawErrors } from './sockets/raw.ts'
 import { udpError } from './sockets/udp.ts'
+import { tcpError } from './tcp/index.ts'
 
 const ICMP_ECHOREPLY = 0
 const ICMP_DEST_UNREACH = 3
@@ -213,7 +214,7 @@ function deliverError(state: InetState, packet: Packet, device: NetDevice, quote
     if (quoted.bytes[quoted.payload] === ICMP_ECHOREPLY) learnFrom(state, error, flowOf({ protocol: 1 }))
     else pingError(state, error)
   } else if (quoted.protocol === 17) udpError(state, error)
-  else if (quoted.protocol === 6) state.count().icmpInErrors++ // No socket of TCP sent it.
+  else if (quoted.protocol === 6) tcpError(state, error)
 }
 
 /**

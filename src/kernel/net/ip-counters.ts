@@ -62,12 +62,6 @@ export class IpCounters {
   udpInCsumErrors = 0
   udpIgnoredMulti = 0
   udpMemErrors = 0
-  // Tcp, as far as a host without TCP sockets answers.
-  tcpInSegs = 0
-  tcpInErrs = 0
-  tcpOutSegs = 0
-  tcpOutRsts = 0
-  tcpInCsumErrors = 0
 }
 
 /** One more ICMP message of a type. */

@@ -6,6 +6,7 @@ import type { Errno, Host } from '#kernel/core'
 import { formatIpv4, IP_DF, IP_MF, IP_OFFSET, ipLength, type Packet, RAW_ETHERNET_PAYLOAD } from '#wire/inet'
 import { type NetDevice, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from './device.ts'
 import { defragment } from './fragments.ts'
+import { gsoNetworkLength } from './gso.ts'
 import { NF_ACCEPT, runHooks } from './hooks.ts'
 import { icmpError } from './icmp.ts'
 import { rateLimitedError, sendRedirect } from './icmp-limit.ts'
@@ -159,7 +160,11 @@ function ipForward(state: InetState, packet: Packet, device: NetDevice, route: R
     return
   }
   let length = ipLength(packet)
-  if ((packet.fragment & IP_DF) !== 0 && length > route.forwardMtu) {
+  if (
+    (packet.fragment & IP_DF) !== 0 &&
+    length > route.forwardMtu &&
+    !(packet.gsoSize !== 0 && gsoNetworkLength(packet) <= route.forwardMtu)
+  ) {
     state.count().fragFails++
     icmpError(packet, device, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, route.forwardMtu)
     drop(state, packet, 'PKT_TOO_BIG')

@@ -5,6 +5,7 @@
 import type { Errno } from '#kernel/core'
 import { ETH_P_IP, emitIp, IP_DF, IP_MF, IP_OFFSET, ipLength, Packet, RAW_IP_PAYLOAD } from '#wire/inet'
 import type { NetDevice } from './device.ts'
+import { forEachSegment, gsoNetworkLength } from './gso.ts'
 import { NF_ACCEPT, NF_DROP, runHooks } from './hooks.ts'
 import { icmpError } from './icmp.ts'
 import { PACKET_LOOPBACK } from './ip-input.ts'
@@ -137,6 +138,7 @@ function finishOutput(
 ): Errno | undefined {
   const mtu = outputMtu(route, flags)
   if (length <= mtu) return sendToNeighbour(state, packet, route)
+  if (packet.gsoSize !== 0) return finishSegments(state, packet, route, flags, mtu)
   if ((packet.fragment & IP_DF) !== 0 && !(flags & OUT_IGNORE_DF)) {
     state.count().fragFails++
     icmpError(packet, deviceOf(state, packet), ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
@@ -144,6 +146,16 @@ function finishOutput(
     return 'EMSGSIZE'
   }
   return fragment(state, packet, route, mtu)
+}
+
+/** A packet of several segments goes on whole if each of them fits. ip_finish_output_gso(). */
+function finishSegments(state: InetState, packet: Packet, route: Route, flags: number, mtu: number): Errno | undefined {
+  if (gsoNetworkLength(packet) <= mtu) return sendToNeighbour(state, packet, route)
+  let failed: Errno | undefined
+  forEachSegment(packet, (segment) => {
+    failed = finishOutput(state, segment, route, flags, ipLength(segment)) ?? failed
+  })
+  return failed
 }
 
 /** ip_skb_dst_mtu(). */

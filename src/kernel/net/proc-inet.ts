@@ -4,8 +4,12 @@ import { type FibAlias, RT_TABLE_MAIN } from './fib.ts'
 import { IpCounters } from './ip-counters.ts'
 import { inetState } from './ip-state.ts'
 import type { InetSocket } from './sockets/inet.ts'
+import { counterOf, TcpCounters } from './tcp/counters.ts'
+import { tcpState } from './tcp/index.ts'
+import { formatProcTcp, formatTcpSockstat, tcpSocketCount } from './tcp/proc.ts'
 
 const NONE = Object.freeze(new IpCounters())
+const NO_TCP = Object.freeze(new TcpCounters())
 
 const ICMP_NAMES: [string, number][] = [
   ['DestUnreachs', 3],
@@ -83,23 +87,23 @@ function icmpMessages(c: IpCounters): string {
   return text
 }
 
-function tcpRows(c: IpCounters): Row[] {
+function tcpRows(c: TcpCounters): Row[] {
   return [
     ['RtoAlgorithm', 1],
     ['RtoMin', 200],
     ['RtoMax', 120000],
     ['MaxConn', -1],
-    ['ActiveOpens', 0],
-    ['PassiveOpens', 0],
-    ['AttemptFails', 0],
-    ['EstabResets', 0],
-    ['CurrEstab', 0],
-    ['InSegs', c.tcpInSegs],
-    ['OutSegs', c.tcpOutSegs],
-    ['RetransSegs', 0],
-    ['InErrs', c.tcpInErrs],
-    ['OutRsts', c.tcpOutRsts],
-    ['InCsumErrors', c.tcpInCsumErrors],
+    ['ActiveOpens', c.ActiveOpens],
+    ['PassiveOpens', c.PassiveOpens],
+    ['AttemptFails', c.AttemptFails],
+    ['EstabResets', c.EstabResets],
+    ['CurrEstab', c.CurrEstab],
+    ['InSegs', c.InSegs],
+    ['OutSegs', c.OutSegs],
+    ['RetransSegs', c.RetransSegs],
+    ['InErrs', c.InErrs],
+    ['OutRsts', c.OutRsts],
+    ['InCsumErrors', c.InCsumErrors],
   ]
 }
 
@@ -124,7 +128,7 @@ export function formatSnmp(host: Host): string {
     twoLines('Ip', ipRows(host, c)) +
     twoLines('Icmp', icmpRows(c)) +
     icmpMessages(c) +
-    twoLines('Tcp', tcpRows(c)) +
+    twoLines('Tcp', tcpRows(tcpState.peek(host)?.counters ?? NO_TCP)) +
     twoLines('Udp', udpRows(c)) +
     twoLines('UdpLite', udpRows(NONE))
   )
@@ -135,7 +139,8 @@ export function formatNetstat(host: Host): string {
   const state = inetState.of(host)
   const c = state.counters ?? NONE
   const known: Record<string, number> = { IPReversePathFilter: c.ipReversePathFilter, ArpFilter: c.arpFilter }
-  const tcp: Row[] = TCP_EXT.map((name) => [name, known[name] ?? 0])
+  const counters = tcpState.peek(host)?.counters ?? NO_TCP
+  const tcp: Row[] = TCP_EXT.map((name) => [name, known[name] ?? counterOf(counters, name)])
   const ip: Row[] = [
     ['InNoRoutes', c.inNoRoutes],
     ['InTruncatedPkts', c.inTruncatedPkts],
@@ -269,10 +274,11 @@ function formatSockstat(host: Host): string {
   const tables = state.sockets
   const udp = [...(tables?.udp.values() ?? [])].flat().length
   const raw = tables?.raw.length ?? 0
-  const used = udp + raw + (tables?.packet.length ?? 0) + [...(tables?.ping.values() ?? [])].flat().length
+  const used =
+    tcpSocketCount(host) + udp + raw + (tables?.packet.length ?? 0) + [...(tables?.ping.values() ?? [])].flat().length
   const fragments = state.fragments
   return `sockets: used ${used}
-TCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0
+${formatTcpSockstat(host)}
 UDP: inuse ${udp} mem 0
 UDPLITE: inuse 0
 RAW: inuse ${raw}
@@ -284,6 +290,7 @@ FRAG: inuse ${fragments?.queues.size ?? 0} memory ${fragments?.memory ?? 0}
 export function installProcInet(image: KernelImage): void {
   image.proc('/proc/net/snmp', { read: formatSnmp })
   image.proc('/proc/net/netstat', { read: formatNetstat })
+  image.proc('/proc/net/tcp', { read: formatProcTcp })
   image.proc('/proc/net/route', { read: formatProcRoute })
   image.proc('/proc/net/udp', { read: formatUdp })
   image.proc('/proc/net/icmp', { read: formatIcmp })

@@ -3,8 +3,8 @@ import type { Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import { icmpReceive } from './icmp-receive.ts'
 import type { InetState } from './ip-state.ts'
-import { tcpReceive } from './ip-tcp.ts'
 import { udpReceive } from './sockets/udp.ts'
+import { tcpReceive } from './tcp/index.ts'
 
 export type ProtocolHandler = (state: InetState, packet: Packet, device: NetDevice) => void
 

@@ -2,6 +2,7 @@
 import { NotModelled } from '#base/check'
 import { fail, type Host, type OpenFile, ok, type SysResult } from '#kernel/core'
 import { inetState } from '../ip-state.ts'
+import { createTcpSocket, ipv4 } from '../tcp/index.ts'
 import { SocketFile } from './file.ts'
 import { PacketSocket } from './packet.ts'
 import { PingSocket } from './ping.ts'
@@ -17,7 +18,8 @@ export function createInetSocket(host: Host, type: string, protocol: number): Sy
   if (protocol < 0 || protocol > 262) return fail('EINVAL')
   if (type === 'SOCK_STREAM') {
     if (protocol !== 0 && protocol !== IPPROTO_TCP && protocol !== 262) return fail('EPROTONOSUPPORT')
-    throw new NotModelled('TCP sockets')
+    if (protocol === 262) throw new NotModelled('MPTCP')
+    return ok(createTcpSocket(host, ipv4, 'AF_INET'))
   }
   if (type === 'SOCK_DGRAM') {
     if (protocol === 0 || protocol === IPPROTO_UDP) return ok(new SocketFile(new UdpSocket(host, IPPROTO_UDP)))

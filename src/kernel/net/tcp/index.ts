@@ -1,0 +1,10 @@
+/** TCP: what the rest of the room needs of it. */
+
+export type { AddressFamily, Path, Reply } from './address-family.ts'
+export { type TcpHost, tcpState } from './host.ts'
+export { tcpError } from './icmp.ts'
+export type { TcpInfo } from './info.ts'
+export { ipv4 } from './ipv4.ts'
+export { receiveSegment, tcpReceive } from './receive.ts'
+export type { Address } from './sock.ts'
+export { createTcpSocket, TcpFile, TcpSocket } from './socket.ts'

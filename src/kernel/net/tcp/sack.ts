@@ -1,0 +1,243 @@
+/**
+ * The sender's scoreboard: what the peer says it has, and what that means. RFC 2018, RFC 2883 (DSACK), RFC 6675.
+ * Linux 6.1 net/ipv4/tcp_input.c: tcp_sacktag_write_queue(), tcp_sacktag_one(), tcp_check_dsack().
+ */
+import type { Packet } from '#wire/inet'
+import {
+  CA_LOSS,
+  F_DATA_SACKED,
+  F_DSACK_TLP,
+  F_DSACKING_ACK,
+  F_ORIG_SACK_ACKED,
+  LOST,
+  RETRANS,
+  SACKED_ACKED,
+  SACKED_RETRANS,
+} from './constants.ts'
+import { read32, sackBlocks } from './options.ts'
+import { fragment } from './output.ts'
+import { rackAdvance } from './rack.ts'
+import { type RateSample, rateDelivered } from './rate.ts'
+import type { Segment } from './segment.ts'
+import { after, before } from './sequence.ts'
+import type { TcpSock } from './sock.ts'
+
+/** What one acknowledgement's blocks have shown. struct tcp_sacktag_state; one serves all. */
+export const tags = { flag: 0, firstUs: 0, lastUs: 0, reord: 0, delivered: 0 }
+
+/** Where what was sacked highest ends. tcp_highest_sack_seq(). */
+export function highestSackSeq(socket: TcpSock): number {
+  if (socket.sackedOut === 0) return socket.sndUna
+  return socket.highestSack === undefined ? socket.sndNxt : socket.highestSack.seq
+}
+
+/** Something below what was sacked came later: how far do segments overtake one another? tcp_check_sack_reordering(). */
+export function checkSackReordering(socket: TcpSock, lowSeq: number, byTimestamp: boolean): void {
+  const highest = highestSackSeq(socket)
+  if (!before(lowSeq, highest)) return
+  const metric = (highest - lowSeq) | 0
+  const mss = socket.mssCache
+  if (metric > socket.reordering * mss && mss !== 0) {
+    socket.reordering = Math.min(Math.ceil(metric / mss), socket.sysctls.maxReordering)
+  }
+  socket.reordSeen++
+  if (byTimestamp) socket.tcp.counters.TCPTSReorder++
+  else socket.tcp.counters.TCPSACKReorder++
+}
+
+/** tcp_is_sackblock_valid(). */
+function isValid(socket: TcpSock, duplicate: boolean, start: number, end: number): boolean {
+  if (after(end, socket.sndNxt) || !before(start, end)) return false
+  if (!before(start, socket.sndNxt)) return false
+  if (after(start, socket.sndUna)) return true
+  if (!duplicate || socket.undoMarker === 0) return false
+  if (after(end, socket.sndUna)) return false
+  if (!before(start, socket.undoMarker)) return true
+  if (!after(end, socket.undoMarker)) return false
+  return !before(start, (end - socket.maxWindow) | 0)
+}
+
+/** tcp_dsack_seen(): how many segments were received twice. */
+function dsackSeen(socket: TcpSock, start: number, end: number): number {
+  if (!before(start, end)) return 0
+  const length = (end - start) | 0
+  let count = 1
+  if (length > socket.maxWindow) return 0
+  if (length > socket.mssCache) count = Math.ceil(length / socket.mssCache)
+  else if (socket.tlpPending && socket.tlpHighSeq === end) tags.flag |= F_DSACK_TLP
+  socket.dsackDups += count
+  if (socket.dsackDups > socket.totalRetrans) return 0
+  if (socket.reordSeen !== 0 && !(tags.flag & F_DSACK_TLP)) socket.rackDsackSeen = true
+  tags.flag |= F_DSACKING_ACK
+  tags.delivered += count
+  return count
+}
+
+/** Whether the first block tells of something received twice. tcp_check_dsack(). */
+function checkDsack(socket: TcpSock, bytes: Uint8Array, at: number, count: number, ack: number, una: number): boolean {
+  const start = read32(bytes, at)
+  const end = read32(bytes, at + 4)
+  const { counters } = socket.tcp
+  if (before(start, ack)) counters.TCPDSACKRecv++
+  else if (count > 1) {
+    if (after(end, read32(bytes, at + 12)) || before(start, read32(bytes, at + 8))) return false
+    counters.TCPDSACKOfoRecv++
+  } else return false
+  const segments = dsackSeen(socket, start, end)
+  if (segments === 0) {
+    counters.TCPDSACKIgnoredDubious++
+    return false
+  }
+  counters.TCPDSACKRecvSegs += segments
+  if (socket.undoMarker !== 0 && socket.undoRetrans > 0 && !after(end, una) && after(end, socket.undoMarker)) {
+    socket.undoRetrans = Math.max(0, socket.undoRetrans - segments)
+  }
+  return true
+}
+
+/** tcp_sacktag_one(). */
+function tagOne(socket: TcpSock, segment: Segment, duplicate: boolean): void {
+  const count = segment.segments
+  if (duplicate && segment.sacked & RETRANS) {
+    if (socket.undoMarker !== 0 && socket.undoRetrans > 0 && after(segment.endSeq, socket.undoMarker)) {
+      socket.undoRetrans = Math.max(0, socket.undoRetrans - count)
+    }
+    if (segment.sacked & SACKED_ACKED && before(segment.seq, tags.reord)) tags.reord = segment.seq
+  }
+  if (!after(segment.endSeq, socket.sndUna)) return
+  if (!(segment.sacked & SACKED_ACKED)) {
+    rackAdvance(socket, segment.sacked, segment.endSeq, segment.sentUs)
+    if (segment.sacked & SACKED_RETRANS) {
+      if (segment.sacked & LOST) {
+        segment.sacked &= ~(LOST | SACKED_RETRANS)
+        socket.lostOut -= count
+        socket.retransOut -= count
+      }
+    } else {
+      if (!(segment.sacked & RETRANS)) {
+        if (before(segment.seq, highestSackSeq(socket)) && before(segment.seq, tags.reord)) tags.reord = segment.seq
+        if (!after(segment.endSeq, socket.highSeq)) tags.flag |= F_ORIG_SACK_ACKED
+        if (tags.firstUs === 0) tags.firstUs = segment.sentUs
+        tags.lastUs = segment.sentUs
+      }
+      if (segment.sacked & LOST) {
+        segment.sacked &= ~LOST
+        socket.lostOut -= count
+      }
+    }
+    segment.sacked |= SACKED_ACKED
+    tags.flag |= F_DATA_SACKED
+    socket.sackedOut += count
+    tags.delivered += count
+    if (socket.lostHint && before(segment.seq, socket.lostHint.seq)) socket.lostCntHint += count
+  }
+  if (duplicate && segment.sacked & SACKED_RETRANS) {
+    segment.sacked &= ~SACKED_RETRANS
+    socket.retransOut -= count
+  }
+}
+
+/** Cuts a segment so that what a block covers stands alone; whether the block covers what is left. tcp_match_skb_to_sack(). */
+function matches(socket: TcpSock, segment: Segment, start: number, end: number): boolean {
+  const whole = !after(start, segment.seq) && !before(end, segment.endSeq)
+  if (whole || segment.segments <= 1 || !after(segment.endSeq, start)) return whole
+  const mss = segment.gsoSize
+  const inside = !after(start, segment.seq)
+  let length: number
+  if (!inside) {
+    length = (start - segment.seq) | 0
+    if (length < mss) length = mss
+  } else {
+    length = (end - segment.seq) | 0
+    if (length < mss) return false
+  }
+  if (length > mss) {
+    const rounded = Math.floor(length / mss) * mss
+    if (rounded < length && !inside) length = rounded + mss
+    else length = rounded
+  }
+  if (length >= segment.length && !inside) return false
+  if (length >= segment.length) return whole
+  fragment(socket, segment, length, mss, true)
+  return inside
+}
+
+/** Tags what lies in a block, from a segment on; returns where it stopped. tcp_sacktag_walk(). */
+function walk(
+  socket: TcpSock,
+  from: Segment | undefined,
+  start: number,
+  end: number,
+  duplicate: boolean,
+  rate: RateSample,
+): Segment | undefined {
+  let segment = from
+  for (; segment !== undefined; segment = segment.next) {
+    if (!before(segment.seq, end)) break
+    // What was sacked before and isn't a duplicate needs no second look.
+    if (segment.sacked & SACKED_ACKED && !duplicate) continue
+    if (!matches(socket, segment, start, end)) continue
+    tagOne(socket, segment, duplicate)
+    rateDelivered(socket, segment, rate)
+    if (segment.sacked & SACKED_ACKED) socket.sentOrder.remove(segment)
+    if (!before(segment.seq, highestSackSeq(socket))) socket.highestSack = segment.next
+  }
+  return segment
+}
+
+const blocks: { start: number; end: number }[] = Array.from({ length: 4 }, () => ({ start: 0, end: 0 }))
+
+/** Takes the blocks of an acknowledgement; returns flags. */
+export function tagWriteQueue(socket: TcpSock, packet: Packet, ack: number, una: number, rate: RateSample): number {
+  tags.flag = 0
+  tags.reord = socket.sndNxt
+  const bytes = packet.tcpOptions!
+  const { at } = sackBlocks
+  const count = Math.min(sackBlocks.count, 4)
+  if (socket.sackedOut === 0) socket.highestSack = socket.sent.head
+  const duplicate = checkDsack(socket, bytes, at, count, ack, una)
+  if (before(ack, (una - socket.maxWindow) | 0)) return 0
+  if (socket.packetsOut === 0) return tags.flag
+  let used = 0
+  let first = -1
+  for (let i = 0; i < count; i++) {
+    const isDuplicate = i === 0 && duplicate
+    const start = read32(bytes, at + 8 * i)
+    const end = read32(bytes, at + 8 * i + 4)
+    if (!isValid(socket, isDuplicate, start, end)) {
+      const { counters } = socket.tcp
+      if (isDuplicate) {
+        if (socket.undoMarker === 0) counters.TCPDSACKIgnoredNoUndo++
+        else counters.TCPDSACKIgnoredOld++
+      } else if (ack === socket.sndUna || after(end, socket.sndUna)) counters.TCPSACKDiscard++
+      continue
+    }
+    if (!after(end, una)) continue
+    // In order of their beginnings.
+    let place = used++
+    while (place > 0 && after(blocks[place - 1]!.start, start)) {
+      blocks[place]!.start = blocks[place - 1]!.start
+      blocks[place]!.end = blocks[place - 1]!.end
+      if (first === place - 1) first = place
+      place--
+    }
+    blocks[place]!.start = start
+    blocks[place]!.end = end
+    if (isDuplicate) first = place
+  }
+  let segment = socket.sent.head
+  for (let i = 0; i < used; i++) {
+    const { start, end } = blocks[i]!
+    const isDuplicate = duplicate && i === first
+    if (!before(start, highestSackSeq(socket)) && !isDuplicate && socket.sackedOut !== 0) {
+      segment = socket.highestSack
+      if (segment === undefined) break
+    }
+    while (segment !== undefined && !after(segment.endSeq, start)) segment = segment.next
+    const stopped = walk(socket, segment, start, end, isDuplicate, rate)
+    // A duplicate's block lies within the next one: that one begins where it began.
+    if (!isDuplicate) segment = stopped
+  }
+  if (socket.caState !== CA_LOSS || socket.undoMarker !== 0) checkSackReordering(socket, tags.reord, false)
+  return tags.flag
+}

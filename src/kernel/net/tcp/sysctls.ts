@@ -1,0 +1,85 @@
+/** net.ipv4.tcp_* as plain numbers, with Linux's defaults on a machine of 2 GB. A host shares them until it writes one. */
+import { HZ } from '../jiffies.ts'
+
+export class TcpSysctls {
+  abortOnOverflow = 0
+  adv_win_scale = 1
+  appWin = 31
+  autocorking = 1
+  baseMss = 1024
+  challengeAckLimit = 2147483647
+  compSackDelayNs = 1000000
+  compSackNr = 44
+  compSackSlackNs = 100000
+  congestionControl = 'cubic'
+  allowedCongestionControl = 'reno cubic'
+  dsack = 1
+  earlyRetrans = 3
+  ecn = 2
+  ecnFallback = 1
+  fack = 0
+  fastopen = 1
+  /** In jiffies. */
+  finTimeout = 60 * HZ
+  frto = 2
+  fwmarkAccept = 0
+  invalidRatelimit = HZ / 2
+  keepaliveIntvl = 75 * HZ
+  keepaliveProbes = 9
+  keepaliveTime = 7200 * HZ
+  l3mdevAccept = 0
+  limitOutputBytes = 1048576
+  lowLatency = 0
+  maxOrphans = 8192
+  maxReordering = 300
+  maxSynBacklog = 128
+  maxTwBuckets = 8192
+  mem0 = 21930
+  mem1 = 29243
+  mem2 = 43860
+  migrateReq = 0
+  minRttWlen = 300
+  minSndMss = 48
+  minTsoSegs = 2
+  moderateRcvbuf = 1
+  mtuProbeFloor = 48
+  mtuProbing = 0
+  noMetricsSave = 0
+  noSsthreshMetricsSave = 1
+  notsentLowat = 4294967295
+  orphanRetries = 0
+  pacingCaRatio = 120
+  pacingSsRatio = 200
+  probeInterval = 600
+  probeThreshold = 8
+  recovery = 1
+  reflectTos = 0
+  reordering = 3
+  retransCollapse = 1
+  retries1 = 3
+  retries2 = 15
+  rfc1337 = 0
+  rmem0 = 4096
+  rmem1 = 131072
+  rmem2 = 6291456
+  sack = 1
+  shrinkWindow = 0
+  slowStartAfterIdle = 1
+  stdurg = 0
+  synRetries = 6
+  synackRetries = 5
+  syncookies = 1
+  thinLinearTimeouts = 0
+  timestamps = 1
+  tsoRttLog = 9
+  tsoWinDivisor = 3
+  twReuse = 2
+  windowScaling = 1
+  wmem0 = 4096
+  wmem1 = 16384
+  wmem2 = 4194304
+  workaroundSignedWindows = 0
+  somaxconn = 4096
+}
+
+export const TCP_DEFAULTS: Readonly<TcpSysctls> = Object.freeze(new TcpSysctls())
