@@ -144,8 +144,8 @@ export type RxHandler = (packet: Packet, device: NetDevice) => boolean | 'exact'
 /** What stands between `transmit` and the driver. */
 export interface Qdisc {
   readonly kind: string
-  /** Sends it later by `device.hardTransmit`, or drops it. */
-  enqueue(packet: Packet): void
+  /** Sends it later by `device.hardTransmit`, or drops it: 1. Linux: NET_XMIT_DROP. */
+  enqueue(packet: Packet): number
 }
 
 /** The 802.1Q devices on a device: takes a tagged packet, or says that none is for it. */
@@ -415,8 +415,8 @@ export class NetDevice implements Attached {
   /** dev_queue_xmit(): the frame's addresses are set, and the packet is given away. */
   transmit(packet: Packet): void {
     if (!this.active) return // Down, or no carrier and link_watch has put the noop qdisc in.
-    if (this.egress !== undefined && !this.egress(packet)) return
-    if (this.qdisc !== undefined) this.qdisc.enqueue(packet)
+    if (this.egress !== undefined && !this.egress(packet)) this.net.refused = true
+    else if (this.qdisc !== undefined) this.net.refused = this.qdisc.enqueue(packet) === 1
     else this.hardTransmit(packet)
   }
 
@@ -439,6 +439,9 @@ export class NetDevice implements Attached {
     packet.iif = 0
     packet.mark = 0
     packet.priority = 0
+    packet.ct = undefined
+    packet.ctInfo = 0
+    packet.socket = undefined
     packet.extra = undefined
     this.end!.transmit(packet)
   }
