@@ -94,9 +94,17 @@ function viewOn(target: Uint8Array): DataView {
   return lastView
 }
 
-/** Writes the frame at a place that has `frameLength` bytes of room; returns where it ends. */
-export function writeFrame(packet: Packet, target: Uint8Array, at: number): number {
+/**
+ * Writes the frame at a place that has `frameLength` bytes of room; returns where it ends.
+ *
+ * @param known a view of the whole target, if the caller has one: many captures that take turns need none made
+ */
+export function writeFrame(packet: Packet, target: Uint8Array, at: number, known?: DataView): number {
   if (packet.raw === RAW_FRAME) return writePayload(packet, target, at)
+  if (known !== undefined) {
+    lastTarget = target
+    lastView = known
+  }
   const view = viewOn(target)
   const { macDst, macSrc } = packet
   const dstLow = macDst >>> 0

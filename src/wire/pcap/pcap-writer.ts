@@ -52,7 +52,7 @@ export class PcapWriter {
     view.setUint32(at + 4, this.#nanosecond ? fraction : fraction / 1000, true)
     view.setUint32(at + 8, kept, true)
     view.setUint32(at + 12, length, true)
-    writeFrame(packet, file.piece, at + 16)
+    writeFrame(packet, file.piece, at + 16, view)
     file.at = at + 16 + kept
     this.frames++
   }
