@@ -1,10 +1,11 @@
 /** `ip address add`, `change`, `replace`, `del` and `flush`. iproute2 6.1 ip/ipaddress.c: ipaddr_modify() */
 import { strerror } from '#kernel/core'
-import type { AddressMessage, AddressRequest, NewFlags } from '#kernel/net'
+import type { Address6Request, AddressRequest, NewFlags } from '#kernel/net'
 import { broadcastOf, isMulticastIpv4, maskOf } from '#wire/inet'
 import {
   ADDRESS_FLAGS,
   addressMatches,
+  askAddresses,
   FOREVER,
   onlyPrimaries,
   parseAddressFilter,
@@ -73,8 +74,9 @@ export function changeAddress(session: Session, words: Words, flags: NewFlags | 
       const flag = ADDRESS_FLAGS.find((candidate) => candidate.name === word)
       if (flag) {
         if (flag.readOnly) out.error(`Warning: ${flag.name} option is not mutable from userspace\n`)
-        else if (flag.onlyIpv6) out.error(`Warning: ${flag.name} option can be set only for IPv6 addresses\n`)
-        else bits |= flag.bit
+        else if (flag.onlyIpv6 && family !== 'inet6') {
+          out.error(`Warning: ${flag.name} option can be set only for IPv6 addresses\n`)
+        } else bits |= flag.bit
         continue
       }
       if (word === 'local') words.value()
@@ -92,7 +94,7 @@ export function changeAddress(session: Session, words: Words, flags: NewFlags | 
   if (wildcard) {
     out.error(
       `Warning: Executing wildcard deletion to stay compatible with old scripts.\n` +
-        `         Explicitly specify the prefix length (${localWord}/32) to avoid this warning.\n` +
+        `         Explicitly specify the prefix length (${localWord}/${local?.six ? 128 : 32}) to avoid this warning.\n` +
         `         This special behaviour is likely to disappear in further releases,\n` +
         `         fix your scripts!\n`,
     )
@@ -111,6 +113,24 @@ export function changeAddress(session: Session, words: Words, flags: NewFlags | 
   }
   if (bits & IFA_F_MCAUTOJOIN && !(local && isMulticastIpv4(local.address))) {
     throw new Refusal('autojoin needs multicast address\n', 1)
+  }
+  const six = local?.six ?? far?.six
+  if (six !== undefined) {
+    const own = { family: 'AF_INET6' as const, ifindex, local: six, prefix: length }
+    const other = far?.six !== undefined && far.six !== six ? { address: far.six } : {}
+    if (deleting) {
+      session.ask({ type: 'RTM_DELADDR', ...own, ...other })
+      return 0
+    }
+    const request: Address6Request = { type: 'RTM_NEWADDR', ...own, ...other, ...flags }
+    if (bits) request.flags = bits
+    if (metric !== undefined) request.metric = metric
+    if (valid !== undefined || preferred !== undefined) {
+      request.validS = valid ?? FOREVER
+      request.preferredS = preferred ?? FOREVER
+    }
+    session.ask(request)
+    return 0
   }
   const localAddress = local?.address ?? far?.address ?? 0
   if (deleting) {
@@ -161,8 +181,8 @@ export function flushAddresses(session: Session, words: Words): number {
   if (options.family === 'link') throw new Refusal('Cannot flush link addresses.\n', 1)
   const filter = parseAddressFilter(session, words, false)
   for (let round = 0; options.loops === 0 || round < options.loops; ) {
-    const found = session.ask<AddressMessage>({ type: 'RTM_GETADDR' }).filter((item) => addressMatches(filter, item))
-    if (options.family === 'inet6') found.length = 0
+    const wanted = filter.prefix?.hasAddress ? filter.prefix.family : options.family
+    const found = askAddresses(session, wanted).filter((item) => addressMatches(filter, item))
     if (options.stats > 1) for (const item of found) showAddress(session, item, true)
     if (found.length === 0) {
       if (options.stats) {
@@ -177,7 +197,8 @@ export function flushAddresses(session: Session, words: Words): number {
     round++
     for (const item of found) {
       // A delete may have taken others along with it; iproute2 passes over that error, as one of its own making.
-      const { family, ifindex, local, address: far, prefix: length, label } = item
+      const { family, ifindex, local, address: far, prefix: length } = item
+      const label = item.family === 'AF_INET' ? { label: item.label } : {}
       const answer = session.sys.netlink({
         type: 'RTM_DELADDR',
         family,
@@ -185,7 +206,7 @@ export function flushAddresses(session: Session, words: Words): number {
         local,
         address: far,
         prefix: length,
-        label,
+        ...label,
       } as AddressRequest)
       if (!answer.ok && answer.errno !== 'EADDRNOTAVAIL') {
         out.error(`Failed to send flush request: ${strerror(answer.errno)}\n`)

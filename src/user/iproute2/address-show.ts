@@ -1,11 +1,11 @@
 /** `ip address show` and `ip link show`: which links and addresses, and how they look. iproute2 6.1 ip/ipaddress.c */
-import type { AddressMessage, LinkMessage } from '#kernel/net'
+import type { Address6Message, AddressMessage, LinkMessage } from '#kernel/net'
 import { formatIpv4 } from '#wire/inet'
 import { matchesGlob } from './glob.ts'
 import { addressHelp, linkHelp } from './help.ts'
 import { IFF_UP } from './link-flags.ts'
 import { showLink } from './link-show.ts'
-import { type Prefix, prefix, sameBits } from './prefix.ts'
+import { covers, type Family, type Prefix, prefix } from './prefix.ts'
 import type { Session } from './session.ts'
 import { showStatistics } from './statistics.ts'
 import { abbreviates, duplicateOrGarbage, EXIT_USAGE, Refusal, type Words, wrongArgument } from './words.ts'
@@ -30,6 +30,9 @@ export const ADDRESS_FLAGS: { name: string; bit: number; readOnly: boolean; only
 const IFA_F_PERMANENT = 0x80
 const IFA_F_SECONDARY = 0x01
 export const FOREVER = 0xffffffff
+
+/** An address of either family. */
+export type AnyAddress = AddressMessage | Address6Message
 
 /** What a `show` or a `flush` asks for. */
 export interface AddressFilter {
@@ -119,12 +122,13 @@ function takeFlag(filter: AddressFilter, word: string): boolean {
 }
 
 /** Whether an address is wanted. */
-export function addressMatches(filter: AddressFilter, address: AddressMessage): boolean {
+export function addressMatches(filter: AddressFilter, address: AnyAddress): boolean {
   if (filter.ifindex && filter.ifindex !== address.ifindex) return false
   if (filter.scope !== undefined && filter.scope !== address.scope) return false
   if ((filter.flags ^ address.flags) & filter.flagMask) return false
-  if (filter.label !== undefined && !matchesGlob(filter.label, address.label)) return false
-  return !filter.prefix || sameBits(filter.prefix.address, address.local, filter.prefix.length)
+  if (filter.label !== undefined && address.family === 'AF_INET' && !matchesGlob(filter.label, address.label))
+    return false
+  return !filter.prefix || covers(filter.prefix, address.local)
 }
 
 function linkMatches(filter: AddressFilter, link: LinkMessage): boolean {
@@ -147,8 +151,8 @@ export function showAddresses(session: Session, words: Words, isLink: boolean): 
   const links = session.ask<LinkMessage>(
     filter.ifindex ? { type: 'RTM_GETLINK', ifindex: filter.ifindex } : { type: 'RTM_GETLINK' },
   )
-  const all = linkOnly || options.family === 'inet6' ? [] : session.ask<AddressMessage>({ type: 'RTM_GETADDR' })
-  const family = filter.prefix?.hasAddress ? 'inet' : options.family
+  const family = filter.prefix?.hasAddress ? filter.prefix.family : options.family
+  const all = linkOnly ? [] : askAddresses(session, family)
 
   out.begin(options.json)
   for (const link of links) {
@@ -160,7 +164,8 @@ export function showAddresses(session: Session, words: Words, isLink: boolean): 
     out.openObject()
     // A label says that only addresses are wanted; -oneline prints the device before each address instead.
     const withLink = shown && filter.label === undefined && (options.brief || linkOnly || !options.oneline)
-    if (withLink) showLink(session, link, { isLink, showAddress: linkOnly || family === 'any' })
+    if (withLink)
+      showLink(session, link, { isLink, showAddress: linkOnly || family === 'any', inet6: family === 'inet6' })
     if (shown && !linkOnly) {
       out.openArray('addr_info')
       for (const address of own) {
@@ -182,8 +187,15 @@ export function showAddresses(session: Session, words: Words, isLink: boolean): 
   return 0
 }
 
+/** The addresses of a family, or of all. */
+export function askAddresses(session: Session, family: Family): AnyAddress[] {
+  if (family === 'inet') return session.ask<AnyAddress>({ type: 'RTM_GETADDR', family: 'AF_INET' })
+  if (family === 'inet6') return session.ask<AnyAddress>({ type: 'RTM_GETADDR', family: 'AF_INET6' })
+  return session.ask<AnyAddress>({ type: 'RTM_GETADDR' })
+}
+
 /** One address. iproute2 6.1 ip/ipaddress.c: print_addrinfo() */
-export function showAddress(session: Session, message: AddressMessage, withDevice: boolean): void {
+export function showAddress(session: Session, message: AnyAddress, withDevice: boolean): void {
   const { out, names, options } = session
   if (!options.brief) {
     if (withDevice) {
@@ -191,7 +203,8 @@ export function showAddress(session: Session, message: AddressMessage, withDevic
       out.json('index', message.ifindex)
       out.field('dev', device, `${message.ifindex}: ${device}`)
     }
-    out.field('family', 'inet', '    inet ')
+    const name = message.family === 'AF_INET6' ? 'inet6' : 'inet'
+    out.field('family', name, `    ${name} `)
   }
   out.field('local', session.host(message.local), session.host(message.local))
   if (message.address !== message.local) {
@@ -200,14 +213,14 @@ export function showAddress(session: Session, message: AddressMessage, withDevic
   out.field('prefixlen', message.prefix, `/${message.prefix} `)
   if (message.metric !== undefined) out.field('metric', message.metric, `metric ${message.metric} `)
   if (options.brief) return
-  if (message.broadcast !== undefined) {
+  if (message.family === 'AF_INET' && message.broadcast !== undefined) {
     const broadcast = options.resolve ? session.host(message.broadcast) : formatIpv4(message.broadcast)
     out.field('broadcast', broadcast, `brd ${broadcast} `)
   }
   const scope = names.scope(message.scope)
   out.field('scope', scope, `scope ${scope} `)
-  showAddressFlags(session, message.flags)
-  out.field('label', message.label, message.label)
+  showAddressFlags(session, message.flags, message.family === 'AF_INET6')
+  if (message.family === 'AF_INET') out.field('label', message.label, message.label)
   out.text(`${session.newline}       valid_lft `)
   out.field('valid_life_time', message.validS, message.validS === FOREVER ? 'forever' : `${message.validS}sec`)
   out.text(' preferred_lft ')
@@ -219,12 +232,15 @@ export function showAddress(session: Session, message: AddressMessage, withDevic
   out.text('\n')
 }
 
-function showAddressFlags({ out }: Session, flags: number): void {
+function showAddressFlags({ out }: Session, flags: number, inet6: boolean): void {
   let rest = flags
   for (const { name, bit } of ADDRESS_FLAGS) {
     if (bit === IFA_F_PERMANENT) {
       if (!(rest & bit)) out.field('dynamic', true, 'dynamic ')
-    } else if (rest & bit) out.field(name, true, `${name} `)
+    } else if (rest & bit) {
+      const shown = name === 'secondary' && inet6 ? 'temporary' : name
+      out.field(shown, true, `${shown} `)
+    }
     rest &= ~bit
   }
   if (rest) out.field('ifa_flags', rest.toString(16).padStart(2, '0'), `flags ${rest.toString(16).padStart(2, '0')} `)

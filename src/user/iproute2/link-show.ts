@@ -85,10 +85,12 @@ export interface LinkLine {
   isLink: boolean
   /** Whether the second line, of the link layer, is wanted. */
   showAddress: boolean
+  /** As IPv6 tells of links. */
+  inet6?: boolean
 }
 
 /** One link, on one line or a few. */
-export function showLink(session: Session, link: LinkMessage, { isLink, showAddress }: LinkLine): void {
+export function showLink(session: Session, link: LinkMessage, { isLink, showAddress, inet6 }: LinkLine): void {
   const { out, options, names } = session
   if (options.brief) {
     const lowerDown = showName(session, link, (name) => `${name.padEnd(16)} `)
@@ -106,7 +108,8 @@ export function showLink(session: Session, link: LinkMessage, { isLink, showAddr
     showName(session, link, (name) => `${name}: `),
   )
   out.field('mtu', link.mtu, `mtu ${link.mtu} `)
-  out.field('qdisc', link.qdisc, `qdisc ${link.qdisc} `)
+  // What IPv6 knows of links is less.
+  if (!inet6) out.field('qdisc', link.qdisc, `qdisc ${link.qdisc} `)
   if (link.master) {
     const master = session.deviceName(link.master)
     out.field('master', master, `master ${master} `)
@@ -115,7 +118,7 @@ export function showLink(session: Session, link: LinkMessage, { isLink, showAddr
   const mode = link.linkMode ?? 'DEFAULT'
   if (isLink) out.field('linkmode', mode, `mode ${mode} `)
   const group = typeof link.group === 'number' ? names.group(link.group) : link.group
-  out.field('group', group, `group ${group} `)
+  if (!inet6) out.field('group', group, `group ${group} `)
   if (link.txqlen) out.field('txqlen', link.txqlen, `qlen ${link.txqlen}`)
   if (showAddress || options.details) showLinkLayer(session, link)
   if (options.details) showDetails(session, link, isLink)

@@ -1,9 +1,16 @@
 /** `ip neighbour`. iproute2 6.1 ip/ipneigh.c */
 import { NotModelled } from '#base/check'
-import type { NeighbourMessage, NeighbourRequest, NeighbourState, NewFlags } from '#kernel/net'
+import type {
+  Neighbour6Message,
+  Neighbour6Request,
+  NeighbourMessage,
+  NeighbourRequest,
+  NeighbourState,
+  NewFlags,
+} from '#kernel/net'
 import { formatMac } from '#wire/link'
 import { neighbourHelp } from './help.ts'
-import { address, linkAddress, type Prefix, prefix, sameBits } from './prefix.ts'
+import { address, addressOf, covers, type IpAddress, linkAddress, type Prefix, prefix } from './prefix.ts'
 import type { Session } from './session.ts'
 import {
   abbreviates,
@@ -36,6 +43,8 @@ function parseState(word: string): NeighbourState | undefined {
   if (bits === undefined || bits & (bits - 1)) return undefined
   return bits === 0 ? 'NONE' : STATES[Math.log2(bits)]
 }
+
+type AnyNeighbour = NeighbourMessage | Neighbour6Message
 
 interface NeighbourFilter {
   ifindex: number
@@ -91,15 +100,17 @@ function parseFilter(session: Session, words: Words, flush: boolean): NeighbourF
   return filter
 }
 
-function dump(session: Session, filter: NeighbourFilter): NeighbourMessage[] {
-  if (['inet6', 'link', 'bridge', 'mpls'].includes(session.options.family)) return []
-  const request: NeighbourRequest = { type: 'RTM_GETNEIGH' }
+function dump(session: Session, filter: NeighbourFilter): AnyNeighbour[] {
+  const family = filter.prefix?.hasAddress ? filter.prefix.family : session.options.family
+  if (['link', 'bridge', 'mpls'].includes(family)) return []
+  const asked = family === 'inet' ? { family: 'AF_INET' } : family === 'inet6' ? { family: 'AF_INET6' } : {}
+  const request = { type: 'RTM_GETNEIGH', ...asked } as NeighbourRequest & { type: 'RTM_GETNEIGH' }
   if (filter.ifindex) request.ifindex = filter.ifindex
   if (filter.proxy) request.proxy = true
-  return session.ask<NeighbourMessage>(request).filter((entry) => {
+  return session.ask<AnyNeighbour>(request).filter((entry) => {
     if (filter.ifindex && filter.ifindex !== entry.ifindex) return false
     if (!filter.states.has(entry.state) && !(entry.flags & (NTF_PROXY | NTF_EXT_LEARNED))) return false
-    if (filter.prefix && !sameBits(filter.prefix.address, entry.dst, filter.prefix.length)) return false
+    if (filter.prefix && !covers(filter.prefix, entry.dst)) return false
     if (filter.protocol && filter.protocol !== (entry.protocol ?? 0)) return false
     return !(filter.unused && entry.references > 0)
   })
@@ -115,7 +126,7 @@ export function showNeighbours(session: Session, words: Words): number {
   return 0
 }
 
-export function showNeighbour(session: Session, entry: NeighbourMessage, withDevice: boolean): void {
+export function showNeighbour(session: Session, entry: AnyNeighbour, withDevice: boolean): void {
   const { out, options, names } = session
   const { brief } = options
   const host = session.host(entry.dst)
@@ -177,7 +188,7 @@ export function flushNeighbours(session: Session, words: Words): number {
     }
     round++
     for (const { family, ifindex, dst, flags } of entries) {
-      session.ask({ type: 'RTM_DELNEIGH', family, ifindex, dst, flags })
+      session.ask({ type: 'RTM_DELNEIGH', family, ifindex, dst, flags } as NeighbourRequest)
     }
     if (options.stats) out.raw(`\n*** Round ${round}, deleting ${entries.length} entries ***\n`)
     // What was deleted while in use stays for a moment, as failed.
@@ -191,7 +202,7 @@ export function flushNeighbours(session: Session, words: Words): number {
 export function changeNeighbour(session: Session, words: Words, flags: NewFlags | undefined): number {
   const { options, names } = session
   let device: string | undefined
-  let destination: number | undefined
+  let destination: IpAddress | undefined
   let anyDevice = false
   let link: string | undefined
   let state: NeighbourState = 'PERMANENT'
@@ -201,7 +212,7 @@ export function changeNeighbour(session: Session, words: Words, flags: NewFlags 
     if (destination !== undefined)
       throw key === 'to' ? duplicateOrGarbage(key, words.current) : duplicate(key, words.current)
     const parsed = address(words.current, options.family)
-    if (parsed.hasAddress) destination = parsed.address
+    if (parsed.hasAddress) destination = addressOf(parsed)
   }
   for (; words.more; words.advance()) {
     const word = words.current
@@ -238,17 +249,21 @@ export function changeNeighbour(session: Session, words: Words, flags: NewFlags 
   const bytes = link === undefined || link === 'null' ? undefined : linkAddress(link)
   const ifindex = device === undefined ? 0 : session.device(device)
   if (!flags) {
-    session.ask({ type: 'RTM_DELNEIGH', family: 'AF_INET', ifindex, dst: destination, ...(bits && { flags: bits }) })
+    session.ask({
+      type: 'RTM_DELNEIGH',
+      ...target(destination),
+      ifindex,
+      ...(bits && { flags: bits }),
+    } as NeighbourRequest)
     return 0
   }
-  const request: NeighbourRequest = {
+  const request = {
     type: 'RTM_NEWNEIGH',
-    family: 'AF_INET',
+    ...target(destination),
     ifindex,
-    dst: destination,
     state,
     ...flags,
-  }
+  } as Extract<NeighbourRequest | Neighbour6Request, { type: 'RTM_NEWNEIGH' }>
   if (bytes?.length === 6) request.lladdr = bytes.reduce((mac, byte) => mac * 256 + byte, 0)
   else if (bytes) request.lladdrBytes = bytes
   if (bits) request.flags = bits
@@ -257,10 +272,14 @@ export function changeNeighbour(session: Session, words: Words, flags: NewFlags 
   return 0
 }
 
+function target(dst: IpAddress) {
+  return typeof dst === 'number' ? { family: 'AF_INET' as const, dst } : { family: 'AF_INET6' as const, dst }
+}
+
 /** `ip neigh get`. */
 export function getNeighbour(session: Session, words: Words): number {
   let device: string | undefined
-  let destination: number | undefined
+  let destination: IpAddress | undefined
   let proxy = false
   for (; words.more; words.advance()) {
     const word = words.current
@@ -271,15 +290,18 @@ export function getNeighbour(session: Session, words: Words): number {
       if (abbreviates(words.current, 'help')) throw new Refusal(neighbourHelp, EXIT_USAGE)
       if (destination !== undefined)
         throw proxy ? duplicate('address', words.current) : duplicateOrGarbage('to', words.current)
-      destination = address(words.current, session.options.family).address
+      destination = addressOf(address(words.current, session.options.family))
     }
   }
   if ((device === undefined && !proxy) || destination === undefined) {
     throw new Refusal('Device and address are required arguments.\n', 1)
   }
-  const request: NeighbourRequest = { type: 'RTM_GETNEIGH', get: true, dst: destination }
+  const request = { type: 'RTM_GETNEIGH', get: true, ...target(destination) } as Extract<
+    NeighbourRequest,
+    { type: 'RTM_GETNEIGH' }
+  >
   if (proxy) request.proxy = true
   if (device !== undefined) request.ifindex = session.device(device)
-  for (const entry of session.ask<NeighbourMessage>(request)) showNeighbour(session, entry, true)
+  for (const entry of session.ask<AnyNeighbour>(request)) showNeighbour(session, entry, true)
   return 0
 }

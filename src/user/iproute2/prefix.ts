@@ -1,6 +1,5 @@
 /** Addresses and prefixes as iproute2 reads them: `10/8` is a prefix, `default` and `any` are words for all. */
-import { NotModelled } from '#base/check'
-import { maskOf } from '#wire/inet'
+import { IN6_ANY, type Ipv6Address, inPrefixIpv6, maskOf, parseIpv6 } from '#wire/inet'
 import { parseUnsigned, Refusal } from './words.ts'
 
 export type Family = 'any' | 'inet' | 'inet6' | 'link' | 'bridge' | 'mpls'
@@ -8,7 +7,9 @@ export type Family = 'any' | 'inet' | 'inet6' | 'link' | 'bridge' | 'mpls'
 export interface Prefix {
   /** 'any' for the words `default`, `all`, `any` where no family was asked for. */
   family: Family
+  /** IPv4's; 0 where it is one of IPv6. */
   address: number
+  six?: Ipv6Address
   length: number
   /** Whether it was written, by a slash or as `default`. */
   lengthGiven: boolean
@@ -36,8 +37,8 @@ function parseAddress(text: string, family: Family): Prefix | undefined {
     return { family, address: 0, length: -2, lengthGiven, hasAddress: false }
   }
   if (text.includes(':')) {
-    if ((family !== 'any' && family !== 'inet6') || !/^[0-9a-fA-F:.]+$/.test(text)) return undefined
-    throw new NotModelled(`IPv6 addresses (${text})`)
+    const six = family === 'any' || family === 'inet6' ? parseIpv6(text) : undefined
+    return six && { family: 'inet6', address: 0, six, length: -1, lengthGiven: false, hasAddress: true }
   }
   if (family !== 'any' && family !== 'inet') return undefined
   const address = parseDotted(text)
@@ -51,10 +52,11 @@ export function parsePrefix(text: string, family: Family): Prefix | undefined {
   const slash = text.indexOf('/')
   const prefix = parseAddress(slash < 0 ? text : text.slice(0, slash), family)
   if (!prefix) return undefined
-  if (slash < 0) return { ...prefix, length: prefix.length === -2 ? 0 : 32 }
+  const most = prefix.six ? 128 : 32
+  if (slash < 0) return { ...prefix, length: prefix.length === -2 ? 0 : most }
   if (prefix.length === -2) return undefined
   const length = parseNetmask(text.slice(slash + 1))
-  if (length === undefined || length > 32) return undefined
+  if (length === undefined || length > most) return undefined
   return { ...prefix, length, lengthGiven: true }
 }
 
@@ -85,6 +87,20 @@ export function address(text: string, family: Family): Prefix {
   const parsed = parseAddress(text, family)
   if (!parsed) throw new Refusal(`Error: ${familyWord(family)} address is expected rather than "${text}".\n`, 1)
   return parsed
+}
+
+/** An address of either family. */
+export type IpAddress = number | Ipv6Address
+
+/** A prefix's address, of whichever family; `default` and `any` are all zeros of the family that is asked for. */
+export function addressOf(prefix: Prefix): IpAddress {
+  return prefix.six ?? (prefix.family === 'inet6' ? IN6_ANY : prefix.address)
+}
+
+/** Whether an address lies in a prefix, of its first `length` bits. */
+export function covers(prefix: Prefix, address: IpAddress, length = prefix.length): boolean {
+  if (typeof address === 'number') return prefix.six === undefined && sameBits(address, prefix.address, length)
+  return prefix.six === undefined ? !prefix.hasAddress : inPrefixIpv6(address, prefix.six, length)
 }
 
 /** Whether the first `length` bits of both are the same. */

@@ -1,10 +1,11 @@
 /** `ip route add`, `change`, `replace`, `append`, `del` and `get`. iproute2 6.1 ip/iproute.c: iproute_modify(), iproute_get() */
 import { NotModelled } from '#base/check'
-import type { NewFlags, RouteFields, RouteMessage, RouteRequest, RouteType } from '#kernel/net'
+import type { NewFlags, Route6Fields, Route6Request, RouteFields, RouteRequest, RouteType } from '#kernel/net'
+import { IN6_ANY } from '#wire/inet'
 import { routeHelp } from './help.ts'
-import { address, type Family, prefix } from './prefix.ts'
+import { address, addressOf, type Family, type IpAddress, type Prefix, prefix } from './prefix.ts'
 import { ANY_ROUTE, parseRouteType } from './route-filter.ts'
-import { showRoute } from './route-show.ts'
+import { type AnyRoute, showRoute } from './route-show.ts'
 import type { Session } from './session.ts'
 import {
   abbreviates,
@@ -44,36 +45,53 @@ const METRICS: { name: string; exact: boolean; lockable: boolean; max?: number; 
   { name: 'ssthresh', exact: false, lockable: true },
 ]
 
+/** A route's fields, while the family isn't settled. */
+type AnyFields = Omit<RouteFields, 'family' | 'dst' | 'prefSrc' | 'nextHops'> & {
+  dst: IpAddress
+  src?: IpAddress
+  srcPrefix?: number
+  prefSrc?: IpAddress
+  nextHops?: { ifindex?: number; gateway?: IpAddress; weight?: number; flags?: number }[]
+  expiresS?: number
+  preference?: number
+}
+
 /** flags undefined: delete. */
 export function changeRoute(session: Session, words: Words, flags: NewFlags | undefined): number {
   const { names } = session
   // The first address that is written settles the family for the others.
   let { family } = session.options
   const deleting = flags === undefined
-  const fields: RouteFields = { family: 'AF_INET', dst: 0, prefix: 0 }
+  const fields: AnyFields = { dst: 0, prefix: 0 }
   const metrics: Record<string, number> = {}
   const locked: string[] = []
   let device: string | undefined
-  let gateway: number | undefined
+  let gateway: IpAddress | undefined
   let onlink = false
   let destination = false
-  let hops: RouteFields['nextHops'] | undefined
+  let hops: AnyFields['nextHops'] | undefined
   for (; words.more; words.advance()) {
     const word = words.current
     const metric = METRICS.find(({ name, exact }) => (exact ? word === name : abbreviates(word, name)))
     if (word === 'src') {
-      fields.prefSrc = address(words.value(), family).address
-      family = 'inet'
-    } else if (word === 'as' || word === 'from') throw new NotModelled(`ip route: ${word}`)
+      const source = address(words.value(), family)
+      fields.prefSrc = addressOf(source)
+      family = source.family
+    } else if (word === 'from') {
+      const from: Prefix = prefix(words.value(), family === 'any' ? 'inet6' : family)
+      fields.src = addressOf(from)
+      fields.srcPrefix = from.length
+    } else if (word === 'as') throw new NotModelled(`ip route: ${word}`)
     else if (word === 'via') {
       if (gateway !== undefined) throw wrongArgument(word, 'use nexthop syntax to specify multiple via\n')
       gateway = parseGateway(family, words)
-      family = 'inet'
+      family = typeof gateway === 'number' ? 'inet' : 'inet6'
     } else if (word === 'tos' || abbreviates(word, 'dsfield')) {
       fields.tos = names.parseDsfield(words.value())
       if (fields.tos === undefined) throw wrongArgument(words.current, '"tos" value is invalid\n')
-    } else if (word === 'expires') throw new NotModelled('ip route: expires')
-    else if (abbreviates(word, 'metric') || abbreviates(word, 'priority') || word === 'preference') {
+    } else if (word === 'expires') {
+      fields.expiresS = unsigned(words.value(), '"expires" value is invalid\n')
+    } else if (abbreviates(word, 'metric') || abbreviates(word, 'priority') || word === 'preference') {
       fields.metric = unsigned(words.value(), '"metric" value is invalid\n')
     } else if (word === 'scope') {
       fields.scope = names.parseScope(words.value())
@@ -93,8 +111,11 @@ export function changeRoute(session: Session, words: Words, flags: NewFlags | un
       if (fields.table === undefined) throw wrongArgument(words.current, '"table" value is invalid\n')
     } else if (abbreviates(word, 'vrf')) throw wrongArgument(words.value(), 'Invalid VRF\n')
     else if (word === 'dev' || word === 'oif') device = words.value()
-    else if (abbreviates(word, 'pref')) words.value()
-    else if (word === 'encap' || word === 'ttl-propagate') throw new NotModelled(`ip route: ${word}`)
+    else if (abbreviates(word, 'pref')) {
+      const preference = { low: 3, medium: 0, high: 1 }[words.value()] ?? parseUnsigned(words.current, 255)
+      if (preference === undefined) throw wrongArgument(words.current, '"pref" value is invalid\n')
+      fields.preference = preference
+    } else if (word === 'encap' || word === 'ttl-propagate') throw new NotModelled(`ip route: ${word}`)
     else {
       if (word === 'to') words.value()
       const type = /^[0-9]/.test(words.current) ? undefined : parseRouteType(words.current)
@@ -106,7 +127,7 @@ export function changeRoute(session: Session, words: Words, flags: NewFlags | un
       if (destination) throw duplicateOrGarbage('to', words.current)
       const to = prefix(words.current, family)
       family = to.family
-      fields.dst = to.address
+      fields.dst = addressOf(to)
       fields.prefix = to.length
       destination = true
     }
@@ -129,12 +150,16 @@ export function changeRoute(session: Session, words: Words, flags: NewFlags | un
     if (locked.length > 0) fields.lockedMetrics = locked
   }
   fill(fields, deleting, gateway !== undefined || hops !== undefined)
-  session.ask(deleting ? { type: 'RTM_DELROUTE', ...fields } : { type: 'RTM_NEWROUTE', ...fields, ...flags })
+  const inet6 = family === 'inet6'
+  if (inet6 && typeof fields.dst === 'number') fields.dst = IN6_ANY // `default`, before the family was known.
+  const whole = { family: inet6 ? 'AF_INET6' : 'AF_INET', ...fields } as RouteFields | Route6Fields
+  const request = deleting ? { type: 'RTM_DELROUTE', ...whole } : { type: 'RTM_NEWROUTE', ...whole, ...flags }
+  session.ask(request as RouteRequest | Route6Request)
   return 0
 }
 
 /** Table, scope, protocol and type where nothing was said: they follow from one another. */
-function fill(fields: RouteFields, deleting: boolean, throughOthers: boolean): void {
+function fill(fields: AnyFields, deleting: boolean, throughOthers: boolean): void {
   const type: RouteType | undefined = fields.routeType
   const isLocal = type === 'local' || type === 'broadcast'
   fields.table ??= isLocal ? RT_TABLE_LOCAL : RT_TABLE_MAIN
@@ -151,11 +176,11 @@ function fill(fields: RouteFields, deleting: boolean, throughOthers: boolean): v
 }
 
 /** `via ADDRESS` or `via inet ADDRESS`. */
-function parseGateway(family: Family, words: Words): number {
+function parseGateway(family: Family, words: Words): IpAddress {
   const word = words.value()
-  if (word === 'inet6') throw new NotModelled('IPv6 gateways of IPv4 routes')
-  if (word !== 'inet') return address(word, family).address
-  return address(words.value(), 'inet').address
+  if (word === 'inet6' && family === 'inet') throw new NotModelled('IPv6 gateways of IPv4 routes')
+  if (word !== 'inet' && word !== 'inet6') return addressOf(address(word, family))
+  return addressOf(address(words.value(), word))
 }
 
 function parseMetric(
@@ -199,8 +224,8 @@ function parseTime(word: string): { value: number; raw: boolean } | undefined {
 }
 
 /** `nexthop via A dev B weight N nexthop ...`, to the end of the line. */
-function parseNextHops(session: Session, family: Family, words: Words): NonNullable<RouteFields['nextHops']> {
-  const hops: NonNullable<RouteFields['nextHops']> = []
+function parseNextHops(session: Session, family: Family, words: Words): NonNullable<AnyFields['nextHops']> {
+  const hops: NonNullable<AnyFields['nextHops']> = []
   while (words.more) {
     const lead = words.current
     if (lead !== 'nexthop') {
@@ -234,7 +259,11 @@ function parseNextHops(session: Session, family: Family, words: Words): NonNulla
 export function getRoute(session: Session, words: Words): number {
   const { options, names, out } = session
   let { family } = options
-  const request: Extract<RouteRequest, { get: true }> = { type: 'RTM_GETROUTE', get: true, dst: 0 }
+  const request: Omit<Extract<RouteRequest, { get: true }>, 'dst' | 'src'> & { dst: IpAddress; src?: IpAddress } = {
+    type: 'RTM_GETROUTE',
+    get: true,
+    dst: 0,
+  }
   let found = false
   let connected = false
   let iif: string | undefined
@@ -248,7 +277,7 @@ export function getRoute(session: Session, words: Words): number {
       if (abbreviates(words.value(), 'help')) throw new Refusal(routeHelp, EXIT_USAGE)
       const from = prefix(words.current, family)
       family = from.family
-      if (from.hasAddress) request.src = from.address
+      if (from.hasAddress) request.src = addressOf(from)
     } else if (abbreviates(word, 'iif')) iif = words.value()
     else if (abbreviates(word, 'mark')) request.mark = unsigned(words.value(), 'invalid mark value')
     else if (abbreviates(word, 'oif') || word === 'dev') oif = words.value()
@@ -266,9 +295,10 @@ export function getRoute(session: Session, words: Words): number {
       if (abbreviates(words.current, 'help')) throw new Refusal(routeHelp, EXIT_USAGE)
       const to = prefix(words.current, family)
       family = to.family
-      request.dst = to.address
-      if (to.hasAddress && to.length !== 32) {
-        out.error(`Warning: /${to.length} as prefix is invalid, only /32 (or none) is supported.\n`)
+      request.dst = addressOf(to)
+      const most = to.six ? 128 : 32
+      if (to.hasAddress && to.length !== most) {
+        out.error(`Warning: /${to.length} as prefix is invalid, only /${most} (or none) is supported.\n`)
       }
       found = true
     }
@@ -276,14 +306,15 @@ export function getRoute(session: Session, words: Words): number {
   if (!found) throw new Refusal('need at least a destination address\n', 1)
   if (iif !== undefined) request.iif = session.device(iif)
   if (oif !== undefined) request.oif = session.device(oif)
-  if (options.family === 'inet6') throw new NotModelled('IPv6 routes')
-  let [route] = session.ask<RouteMessage>(request)
+  if (family === 'inet6' && typeof request.dst === 'number') request.dst = IN6_ANY
+  const asked = { ...request, ...(family === 'inet6' && { family: 'AF_INET6' }) } as RouteRequest
+  let [route] = session.ask<AnyRoute>(asked)
   if (connected && request.src === undefined && route) {
     out.begin(options.json)
     showRoute(session, route, ANY_ROUTE)
     out.end()
     if (route.prefSrc === undefined) throw new Refusal('Failed to connect the route\n', 1)
-    ;[route] = session.ask<RouteMessage>({ ...request, src: route.prefSrc })
+    ;[route] = session.ask<AnyRoute>({ ...asked, src: route.prefSrc } as RouteRequest)
   }
   out.begin(options.json)
   if (route) showRoute(session, route, ANY_ROUTE)

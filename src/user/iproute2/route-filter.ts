@@ -4,10 +4,11 @@ import { encodeUtf8 } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import type { Body, Sys } from '#kernel/core'
 import { O_WRONLY } from '#kernel/core'
-import type { RouteMessage, RouteRequest, RouteType } from '#kernel/net'
+import type { Route6Request, RouteRequest, RouteType } from '#kernel/net'
+import { IN6_ANY } from '#wire/inet'
 import { routeHelp } from './help.ts'
-import { type Prefix, prefix, sameBits } from './prefix.ts'
-import { showRoute } from './route-show.ts'
+import { covers, type IpAddress, type Prefix, prefix } from './prefix.ts'
+import { type AnyRoute, showRoute } from './route-show.ts'
 import type { Session } from './session.ts'
 import { abbreviates, EXIT_USAGE, Refusal, unsigned, type Words, wrongArgument } from './words.ts'
 
@@ -119,42 +120,48 @@ function parseRouteFilter(session: Session, words: Words): RouteFilter {
 }
 
 /** Whether the first nothing else than `default` was said: a prefix without an address. */
-function inside(address: number, length: number, root: Prefix | undefined): boolean {
+function inside(address: IpAddress, length: number, root: Prefix | undefined): boolean {
   if (!root) return true
   if (!root.hasAddress && !root.lengthGiven) return true
-  return length >= root.length && sameBits(address, root.address, root.length)
+  return length >= root.length && covers(root, address)
 }
 
-function around(address: number, length: number, match: Prefix | undefined): boolean {
+function around(address: IpAddress, length: number, match: Prefix | undefined): boolean {
   if (!match) return true
   if (!match.hasAddress && !match.lengthGiven) return true
-  return length <= match.length && sameBits(address, match.address, length)
+  return length <= match.length && covers(match, address, length)
 }
 
-function routeMatches(filter: RouteFilter, route: RouteMessage): boolean {
+function routeMatches(filter: RouteFilter, route: AnyRoute): boolean {
+  const inet6 = route.family === 'AF_INET6'
+  const none: IpAddress = inet6 ? IN6_ANY : 0
   const single = route.nextHops.length === 1 ? route.nextHops[0] : undefined
   if (filter.table && filter.table !== route.table) return false
   if (filter.protocol !== undefined && filter.protocol !== route.protocol) return false
   if (filter.scope !== undefined && filter.scope !== route.scope) return false
   if (filter.routeType !== undefined && filter.routeType !== route.routeType) return false
-  if (filter.tos !== undefined && filter.tos !== route.tos) return false
+  if (filter.tos !== undefined && filter.tos !== (inet6 ? 0 : route.tos)) return false
   if (!inside(route.dst, route.prefix, filter.root) || !around(route.dst, route.prefix, filter.match)) return false
   // IPv4 has no routes by source: their prefix is always 0/0.
-  if (!inside(0, 0, filter.fromRoot) || !around(0, 0, filter.fromMatch)) return false
-  if (filter.via && !sameBits(single?.gateway ?? 0, filter.via.address, filter.via.length)) return false
-  if (filter.prefSrc && !sameBits(route.prefSrc ?? 0, filter.prefSrc.address, filter.prefSrc.length)) return false
+  const from: IpAddress = inet6 ? (route.src ?? IN6_ANY) : 0
+  const fromLength = inet6 ? (route.srcPrefix ?? 0) : 0
+  if (!inside(from, fromLength, filter.fromRoot) || !around(from, fromLength, filter.fromMatch)) return false
+  if (filter.via && !covers(filter.via, single?.gateway ?? none)) return false
+  if (filter.prefSrc && !covers(filter.prefSrc, route.prefSrc ?? none)) return false
   if (filter.iif !== undefined && filter.iif !== (route.iif ?? 0)) return false
   if (filter.oif !== undefined && filter.oif !== (single?.ifindex ?? 0)) return false
   if (filter.mark !== undefined && filter.mark !== (route.mark ?? 0)) return false
   return filter.metric === undefined || filter.metric === route.metric
 }
 
-function dump(session: Session, filter: RouteFilter, what: 'Dump' | 'Flush'): RouteMessage[] {
-  const { family } = session.options
+function dump(session: Session, filter: RouteFilter, what: 'Dump' | 'Flush'): AnyRoute[] {
+  const given = [filter.root, filter.match, filter.via, filter.prefSrc].find((each) => each?.hasAddress)
+  const family = given?.family ?? session.options.family
   // Linux has had no cache of IPv4 routes since 3.6: its dump is empty but for exceptions.
-  if (filter.cached) throw new NotModelled('the exceptions of routes (ip route show cache)')
-  if (family === 'inet6' || family === 'link' || family === 'mpls' || family === 'bridge') return []
-  const request: RouteRequest = { type: 'RTM_GETROUTE' }
+  if (filter.cached && family !== 'inet6') throw new NotModelled('the exceptions of routes (ip route show cache)')
+  if (family === 'link' || family === 'mpls' || family === 'bridge') return []
+  const request: (RouteRequest | Route6Request) & { table?: number } =
+    family === 'inet6' ? { type: 'RTM_GETROUTE', family: 'AF_INET6', cached: filter.cached } : { type: 'RTM_GETROUTE' }
   if (filter.table) request.table = filter.table
   const answer = session.sys.netlink(request)
   // A table that doesn't exist is an error to a strict kernel, and to the tool too.
@@ -162,7 +169,7 @@ function dump(session: Session, filter: RouteFilter, what: 'Dump' | 'Flush'): Ro
     const text = answer.extack ? `Error: ${answer.extack}${answer.extack.endsWith('.') ? '' : '.'}\n` : ''
     throw new Refusal(`${text}${what} terminated\n`, 2)
   }
-  return (answer.messages as RouteMessage[]).filter((route) => routeMatches(filter, route))
+  return (answer.messages as AnyRoute[]).filter((route) => routeMatches(filter, route))
 }
 
 /** `ip route show`. */
@@ -204,7 +211,11 @@ export function* flushRoutes(session: Session, sys: Sys, words: Words): Body<num
   }
 }
 
-function deletionOf(route: RouteMessage): RouteRequest {
+function deletionOf(route: AnyRoute): RouteRequest | Route6Request {
+  if (route.family === 'AF_INET6') {
+    const { family, dst, prefix: length, table, protocol, routeType, metric, nextHops } = route
+    return { type: 'RTM_DELROUTE', family, dst, prefix: length, table, protocol, routeType, metric, nextHops }
+  }
   const { dst, prefix: length, table, protocol, scope, routeType, tos, metric, prefSrc, nextHops, metrics } = route
   const request: RouteRequest = {
     type: 'RTM_DELROUTE',

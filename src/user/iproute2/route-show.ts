@@ -1,6 +1,7 @@
 /** How a route looks. iproute2 6.1 ip/iproute.c: print_route() */
-import type { RouteMessage } from '#kernel/net'
-import { formatIpv4 } from '#wire/inet'
+import type { Route6Message, RouteMessage } from '#kernel/net'
+import { formatIpv4, formatIpv6, IN6_ANY } from '#wire/inet'
+import type { IpAddress } from './prefix.ts'
 import type { RouteFilter } from './route-filter.ts'
 import type { Session } from './session.ts'
 
@@ -39,26 +40,37 @@ export const METRICS = [
   'fastopen_no_cookie',
 ]
 
+/** A route of either family. */
+export type AnyRoute = RouteMessage | Route6Message
+
 /** A destination: `default`, an address alone, or with its length. */
-function formatDestination(session: Session, address: number, length: number): string {
+function formatDestination(session: Session, address: IpAddress, length: number): string {
+  if (typeof address !== 'number') {
+    if (length === 0 && address === IN6_ANY) return 'default'
+    return length === 128 ? session.host(address) : `${formatIpv6(address)}/${length}`
+  }
   if (length === 32) return session.host(address)
   if (length === 0 && address === 0) return 'default'
   return `${formatIpv4(address)}/${length}`
 }
 
 /** One route; what the filter has made certain isn't said again. */
-export function showRoute(session: Session, route: RouteMessage, filter: RouteFilter): void {
+export function showRoute(session: Session, route: AnyRoute, filter: RouteFilter): void {
   const { out, names, options } = session
   const details = options.details > 0
   out.openObject()
   if (route.routeType !== 'unicast' || details) out.field('type', route.routeType, `${route.routeType} `)
   const destination = formatDestination(session, route.dst, route.prefix)
   out.field('dst', destination, `${destination} `)
-  if (route.src !== undefined) out.field('from', session.host(route.src), `from ${session.host(route.src)} `)
-  if (route.tos && filter.tos === undefined)
+  const inet6 = route.family === 'AF_INET6'
+  if (route.src !== undefined) {
+    const from = inet6 ? formatDestination(session, route.src, route.srcPrefix ?? 128) : session.host(route.src)
+    out.field('from', from, `from ${from} `)
+  }
+  if (!inet6 && route.tos && filter.tos === undefined)
     out.field('tos', names.dsfield(route.tos), `tos ${names.dsfield(route.tos)} `)
   const single = route.nextHops.length === 1 ? route.nextHops[0] : undefined
-  if (single?.gateway !== undefined && filter.via?.length !== 32) {
+  if (single?.gateway !== undefined && filter.via?.length !== (inet6 ? 128 : 32)) {
     out.field('gateway', session.host(single.gateway), `via ${session.host(single.gateway)} `)
   }
   if (single?.ifindex && filter.oif === undefined) {
@@ -67,7 +79,8 @@ export function showRoute(session: Session, route: RouteMessage, filter: RouteFi
   if (route.table && (route.table !== RT_TABLE_MAIN || details) && !filter.table) {
     out.field('table', names.table(route.table), `table ${names.table(route.table)} `)
   }
-  if (!route.cache) {
+  const cached = inet6 ? route.cached : route.cache !== undefined
+  if (!cached || inet6) {
     if ((route.protocol !== RTPROT_BOOT || details) && filter.protocol === undefined) {
       out.field('protocol', names.protocol(route.protocol), `proto ${names.protocol(route.protocol)} `)
     }
@@ -75,23 +88,40 @@ export function showRoute(session: Session, route: RouteMessage, filter: RouteFi
       out.field('scope', names.scope(route.scope), `scope ${names.scope(route.scope)} `)
     }
   }
-  if (route.prefSrc !== undefined && filter.prefSrc?.length !== 32) {
-    out.field('prefsrc', formatIpv4(route.prefSrc), `src ${formatIpv4(route.prefSrc)} `)
+  if (route.prefSrc !== undefined && filter.prefSrc?.length !== (inet6 ? 128 : 32)) {
+    const source = typeof route.prefSrc === 'number' ? formatIpv4(route.prefSrc) : formatIpv6(route.prefSrc)
+    out.field('prefsrc', source, `src ${source} `)
   }
-  if (route.metric && filter.metric === undefined) out.field('metric', route.metric, `metric ${route.metric} `)
-  showFlags(session, single?.flags ?? 0, route.cache?.flags.includes('mc'))
+  // A metric of 0 is said of IPv6's routes.
+  if ((route.metric || inet6) && filter.metric === undefined)
+    out.field('metric', route.metric, `metric ${route.metric} `)
+  showFlags(session, single?.flags ?? 0, !inet6 && route.cache?.flags.includes('mc'))
   if (route.mark) {
     out.field('mark', route.mark, `mark ${route.mark >= 16 ? `0x${route.mark.toString(16)}` : route.mark} `)
   }
   if (route.uid !== undefined) out.field('uid', route.uid, `uid ${route.uid} `)
-  if (route.cache) showCache(session, route.cache)
+  if (inet6) showCacheInfo(session, route)
+  else if (route.cache) showCache(session, route.cache)
   showMetrics(session, route)
   if (route.iif !== undefined && filter.iif === undefined) {
     out.field('iif', session.deviceName(route.iif), `iif ${session.deviceName(route.iif)} `)
   }
   if (route.nextHops.length > 1) showNextHops(session, route)
+  if (inet6) {
+    const preference = PREFERENCES[route.preference] ?? 'medium'
+    out.field('pref', preference, `pref ${preference}`)
+  }
   out.text('\n')
   out.close()
+}
+
+/** ICMPV6_ROUTER_PREF_*. */
+const PREFERENCES: Record<number, string> = { 0: 'medium', 1: 'high', 3: 'low' }
+
+/** How long it lives, and what who takes it is told. */
+function showCacheInfo({ out }: Session, route: Route6Message): void {
+  if (route.expiresS) out.field('expires', route.expiresS, `expires ${route.expiresS}sec `)
+  if (route.error) out.field('error', route.error, `error ${route.error} `)
 }
 
 /** @param multicast the cache's flag, whose bit iproute2 6.1 takes for RTM_F_OFFLOAD_FAILED */
@@ -112,7 +142,7 @@ function showCache(session: Session, cache: NonNullable<RouteMessage['cache']>):
   if (cache.error) out.field('error', cache.error, `error ${cache.error} `)
 }
 
-function showMetrics({ out }: Session, route: RouteMessage): void {
+function showMetrics({ out }: Session, route: AnyRoute): void {
   const { metrics = {}, lockedMetrics = [] } = route
   if (Object.keys(metrics).length === 0 && lockedMetrics.length === 0) return
   out.openArray('metrics')
@@ -135,7 +165,7 @@ function showMetrics({ out }: Session, route: RouteMessage): void {
   out.close()
 }
 
-function showNextHops(session: Session, route: RouteMessage): void {
+function showNextHops(session: Session, route: AnyRoute): void {
   const { out } = session
   out.openArray('nexthops')
   for (const hop of route.nextHops) {

@@ -1,9 +1,8 @@
 /** `ip rule`. iproute2 6.1 ip/iprule.c */
 import { NotModelled } from '#base/check'
-import type { RuleAction, RuleFields, RuleMessage, RuleRequest } from '#kernel/net'
-import { formatIpv4 } from '#wire/inet'
+import type { Rule6Request, RuleAction, RuleFields, RuleMessage, RuleRequest } from '#kernel/net'
 import { ruleHelp } from './help.ts'
-import { prefix } from './prefix.ts'
+import { addressOf, type IpAddress, prefix } from './prefix.ts'
 import { ipProtocolName, parseIpProtocol } from './route-change.ts'
 import type { Session } from './session.ts'
 import { abbreviates, EXIT_USAGE, parseUnsigned, Refusal, unsigned, type Words, wrongArgument } from './words.ts'
@@ -11,16 +10,23 @@ import { abbreviates, EXIT_USAGE, parseUnsigned, Refusal, unsigned, type Words, 
 const RT_TABLE_MAIN = 254
 const RTPROT_KERNEL = 2
 
+/** A rule of either family. */
+export type ShownRule = Omit<RuleMessage, 'family' | 'src' | 'dst'> & {
+  family: 'AF_INET' | 'AF_INET6'
+  src?: IpAddress
+  dst?: IpAddress
+}
+
 /** One rule. */
-export function showRule(session: Session, rule: RuleMessage): void {
+export function showRule(session: Session, rule: ShownRule): void {
   const { out, names, options } = session
   out.openObject()
   out.field('priority', rule.priority, `${rule.priority}:\t`)
   if (rule.invert) out.field('not', null, 'not ')
-  const range = (key: 'src' | 'dst', lead: string, address: number | undefined, length: number) => {
-    const text = address === undefined ? '0' : formatIpv4(address)
+  const range = (key: 'src' | 'dst', lead: string, address: IpAddress | undefined, length: number) => {
+    const text = address === undefined ? '0' : session.host(address)
     out.field(key, text, `${lead} ${text}`)
-    if (length !== 32) out.field(`${key}len`, length, `/${length}`)
+    if (length !== (rule.family === 'AF_INET6' ? 128 : 32)) out.field(`${key}len`, length, `/${length}`)
   }
   if (rule.srcPrefix) range('src', 'from', rule.src, rule.srcPrefix)
   else out.field('src', 'all', 'from all')
@@ -88,13 +94,13 @@ function showPorts({ out }: Session, key: 'sport' | 'dport', ports: [number, num
 export function listRules(session: Session, words: Words, flush: boolean): number {
   const { options, out } = session
   const filter = parseSelector(session, words, true)
-  if (options.family === 'inet6') throw new NotModelled('IPv6 rules')
-  const rules = session.ask<RuleMessage>({ type: 'RTM_GETRULE' }).filter((rule) => ruleMatches(filter, rule))
+  const request = options.family === 'inet6' ? { type: 'RTM_GETRULE', family: 'AF_INET6' } : { type: 'RTM_GETRULE' }
+  const rules = session.ask<ShownRule>(request as RuleRequest).filter((rule) => ruleMatches(filter, rule))
   if (flush) {
     for (const rule of rules) {
       if (filter.protocol !== undefined && rule.protocol !== filter.protocol) continue
       // The rule of priority 0 carries no priority in its message, and so is never asked to go.
-      if (rule.priority !== 0) session.ask({ ...rule, type: 'RTM_DELRULE' })
+      if (rule.priority !== 0) session.ask({ ...rule, type: 'RTM_DELRULE' } as RuleRequest)
     }
     return 0
   }
@@ -104,9 +110,14 @@ export function listRules(session: Session, words: Words, flush: boolean): numbe
   return 0
 }
 
-type Selector = Partial<RuleFields>
+type Selector = Partial<Omit<RuleFields, 'family' | 'src' | 'dst'>> & {
+  src?: IpAddress
+  dst?: IpAddress
+  /** An address that was written settles it. */
+  six?: boolean
+}
 
-function ruleMatches(filter: Selector, rule: RuleMessage): boolean {
+function ruleMatches(filter: Selector, rule: ShownRule): boolean {
   if (filter.priority !== undefined && filter.priority !== rule.priority) return false
   if (filter.invert && !rule.invert) return false
   const src = filter.srcPrefix !== undefined && filter.src !== undefined
@@ -143,7 +154,8 @@ function parseSelector(session: Session, words: Words, listing: boolean): Select
     else if (word === 'from' || (listing && (abbreviates(word, 'from') || abbreviates(word, 'src')))) {
       const from = prefix(words.value(), family)
       rule.srcPrefix = from.length
-      if (from.hasAddress) rule.src = from.address
+      if (from.hasAddress) rule.src = addressOf(from)
+      rule.six ||= from.family === 'inet6'
     } else if (!listing && word === 'to') takeDestination(words.value())
     else if (abbreviates(word, 'preference') || abbreviates(word, 'order') || abbreviates(word, 'priority')) {
       rule.priority = unsigned(words.value(), 'preference value is invalid\n')
@@ -202,7 +214,8 @@ function parseSelector(session: Session, words: Words, listing: boolean): Select
   function takeDestination(word: string): void {
     const to = prefix(word, family)
     rule.dstPrefix = to.length
-    if (to.hasAddress) rule.dst = to.address
+    if (to.hasAddress) rule.dst = addressOf(to)
+    rule.six ||= to.family === 'inet6'
   }
 }
 
@@ -231,16 +244,15 @@ function interfaceName(name: string, why: string): string {
 /** `ip rule add` and `del`. */
 export function changeRule(session: Session, words: Words, adding: boolean): number {
   if (!words.more) throw new Refusal(`"ip rule ${adding ? 'add' : 'del'}" requires arguments.\n`, 1)
-  const rule = parseSelector(session, words, false)
-  if (session.options.family === 'inet6') throw new NotModelled('IPv6 rules')
+  const { six, ...rule } = parseSelector(session, words, false)
   if (adding) {
     rule.action ??= 'table'
     if (rule.action === 'table') rule.table ??= RT_TABLE_MAIN
   }
-  const fields: RuleFields = { ...rule, family: 'AF_INET' }
-  const request: RuleRequest = adding
+  const fields = { ...rule, family: six || session.options.family === 'inet6' ? 'AF_INET6' : 'AF_INET' }
+  const request = adding
     ? { type: 'RTM_NEWRULE', ...fields, create: true, exclusive: true }
     : { type: 'RTM_DELRULE', ...fields }
-  session.ask(request)
+  session.ask(request as RuleRequest | Rule6Request)
   return 0
 }
