@@ -338,6 +338,20 @@ export class NetDevice implements Attached {
     this.driver?.changeRxFlags?.(this, IFF_PROMISC)
   }
 
+  /** One more address of its own: a stacked device's. A card without a filter has to hear everything then. Linux: dev_uc_add(). */
+  addUnicast(address: number): void {
+    this.unicastList = [...this.unicastList, address]
+    if (this.unicastList.length === 1) this.changePromiscuity(1)
+  }
+
+  /** One less. */
+  removeUnicast(address: number): void {
+    const at = this.unicastList.indexOf(address)
+    if (at < 0) return
+    this.unicastList = this.unicastList.toSpliced(at, 1)
+    if (this.unicastList.length === 0) this.changePromiscuity(-1)
+  }
+
   /** One more, or one less, wants to see all multicast. */
   changeAllmulti(by: 1 | -1): void {
     this.allmulti += by

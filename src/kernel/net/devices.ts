@@ -65,6 +65,8 @@ export class NetState {
    * Linux: rt_genid_ipv4.
    */
   generation = 0
+  /** What was sent last was dropped before the driver saw it: who sent it may be told (ENOBUFS). Linux: NET_XMIT_DROP. */
+  refused = false
   readonly packetTypes: PacketTypes
   readonly notifiers: readonly NetdevNotifier[]
   /** What waits to be received; the machine's, for all its namespaces. */

@@ -180,7 +180,10 @@ function sendToNeighbour(state: InetState, packet: Packet, route: Route): Errno 
     counters.outBcastPkts++
     counters.outBcastOctets += ipLength(packet)
   }
-  return neighbourOutput(route.device, route.gateway === 0 ? packet.dst : route.gateway, packet) ? undefined : 'ENOBUFS'
+  const { net } = route.device
+  net.refused = false
+  if (!neighbourOutput(route.device, route.gateway === 0 ? packet.dst : route.gateway, packet)) return 'ENOBUFS'
+  return net.refused ? 'ENOBUFS' : undefined
 }
 
 /** Cuts a packet into pieces that fit. ip_do_fragment(). */

@@ -140,8 +140,8 @@ export class PfifoFast extends Sch {
     for (const band of this.#bands) band.clear()
   }
 
-  change(): Refusal | undefined {
-    return refuse('EOPNOTSUPP')
+  change(_options: Data, fresh: boolean): Refusal | undefined {
+    return fresh ? undefined : refuse('EOPNOTSUPP')
   }
 
   options(): Data {
@@ -162,8 +162,8 @@ export class NoQueue extends Sch {
     return undefined
   }
 
-  change(): Refusal | undefined {
-    return refuse('EOPNOTSUPP')
+  change(_options: Data, fresh: boolean): Refusal | undefined {
+    return fresh ? undefined : refuse('EOPNOTSUPP')
   }
 
   options(): Data {

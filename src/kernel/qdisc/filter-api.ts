@@ -171,7 +171,7 @@ export function getFilters(host: Host, message: unknown): NetlinkAnswer {
     const common = {
       type: 'RTM_NEWTFILTER' as const,
       ifindex: device.ifindex,
-      parent: place.parent,
+      parent: place.sch.kind === 'ingress' ? place.sch.handle : place.parent,
       kind: classifier.kind,
       preference,
       protocol,

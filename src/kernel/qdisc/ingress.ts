@@ -8,6 +8,9 @@ import { TC_ACT_SHOT, TC_ACT_STOLEN } from './actions.ts'
 import { FilterList } from './classifier.ts'
 import { count, type Data, type Item, itemOf, NET_XMIT_SUCCESS, Sch, TC_H_MIN_EGRESS } from './sch.ts'
 
+/** What comes in has lost its link's header by then. */
+const LINK_HEADER = 14
+
 export class Ingress extends Sch {
   readonly kind: 'ingress' | 'clsact'
   readonly incoming = new FilterList()
@@ -26,16 +29,17 @@ export class Ingress extends Sch {
   constructor(tree: ConstructorParameters<typeof Sch>[0], kind: 'ingress' | 'clsact') {
     super(tree)
     this.kind = kind
-    tree.device.ingress = (packet) => this.#sees(packet, this.incoming)
-    if (kind === 'clsact') tree.device.egress = (packet) => this.#sees(packet, this.outgoing)
+    tree.device.ingress = (packet) => this.#sees(packet, this.incoming, LINK_HEADER)
+    if (kind === 'clsact') tree.device.egress = (packet) => this.#sees(packet, this.outgoing, 0)
   }
 
   /** Whether a packet goes on. */
-  #sees(packet: Packet, filters: FilterList): boolean {
+  #sees(packet: Packet, filters: FilterList, withoutBytes: number): boolean {
+    if (filters.protos.length === 0) return true
     const item = itemOf(this.device, packet)
     item.timeNs = this.nowNs
+    item.length -= withoutBytes
     count(this.counters, item)
-    if (filters.protos.length === 0) return true
     const found = filters.classify(item, this.handle)
     if (found?.verdict === TC_ACT_SHOT) this.drops++
     return found?.verdict !== TC_ACT_SHOT && found?.verdict !== TC_ACT_STOLEN

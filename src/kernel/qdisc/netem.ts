@@ -112,7 +112,7 @@ export class Netem extends Sch {
     },
     list: () =>
       this.#child === undefined
-        ? [{ classid: (this.handle | 1) >>> 0, parent: 0xffffffff, leaf: 0 }]
+        ? []
         : [{ classid: (this.handle | 1) >>> 0, parent: 0xffffffff, leaf: this.#child.handle }],
   }
 

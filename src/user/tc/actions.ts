@@ -79,7 +79,7 @@ export function printOldPolice(out: Output, action: ActionMessage, stats: boolea
   out.raw('\tref 1 bind 1 \n')
   if (!stats) return
   out.raw(
-    `\n Sent ${action.bytes} bytes ${action.packets} pkts (dropped ${action.drops}, overlimits ${action.overlimits}) \n`,
+    `\n Sent ${action.bytes} bytes ${action.packets} pkts (dropped ${action.drops}, overlimits ${action.overlimits}) `,
   )
 }
 

@@ -144,7 +144,7 @@ const u32: FilterKind = {
     if (classid) out.raw(`*flowid ${formatClassId(classid)} `)
     else if (actions?.length) out.raw('terminal flowid not_set ')
     out.raw('not_in_hw')
-    if (stats) out.raw(`  (rule hit ${counts!.hits} success ${counts!.successes})`)
+    if (stats) out.raw(` (rule hit ${counts!.hits} success ${counts!.successes})`)
     keys!.forEach(({ value, mask, offset, nextHeader }, i) => {
       out.raw(`\n  match ${hex8(value)}/${hex8(mask)} at ${nextHeader ? 'nexthdr+' : ''}${offset}`)
       if (stats) out.raw(` (success ${counts!.keys[i]} ) `)

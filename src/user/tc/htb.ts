@@ -40,7 +40,6 @@ export const htbKind = {
         options['defaultClass'] = minor
       } else if (key === 'r2q') options['r2q'] = integerWord(words.value(), '"r2q"')
       else if (key === 'direct_qlen') options['directLength'] = integerWord(words.value(), '"direct_qlen"')
-      else if (key === 'help') throw new Complaint('', HELP)
       else throw new Complaint(`What is "${key}"?`, HELP)
     }
     return options

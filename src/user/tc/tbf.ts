@@ -62,9 +62,8 @@ export const tbfKind = {
     if (!rate) missing.push('tbf: the "rate" parameter is mandatory.')
     if (!burst) missing.push('tbf: the "burst" parameter is mandatory.')
     if (peak && !mtu) missing.push('tbf: when "peakrate" is specified, "mtu" must also be specified.')
-    if (!rate) throw new Complaint(missing[0]!)
     if (limit === undefined && latencyUs === undefined) missing.push('tbf: either "limit" or "latency" is required.')
-    if (missing.length > 0) throw new Complaint(missing.join('\n'), HELP)
+    if (missing.length > 0 || !rate) throw new Complaint(missing.join('\n'), HELP)
     if (limit === undefined) {
       limit = (rate * latencyUs!) / 1e6 + burst!
       if (peak) limit = Math.min(limit, (peak * latencyUs!) / 1e6 + mtu!)
