@@ -10,9 +10,14 @@ import { comment, connmark, limit, mark, multiport } from './xt/basic-matches.ts
 import { CONNMARK, LOG, MARK, REJECT } from './xt/basic-targets.ts'
 import { conntrack, state } from './xt/conntrack.ts'
 import { addExtensions } from './xt/extension.ts'
+import { hashlimit } from './xt/hashlimit.ts'
 import { icmp } from './xt/icmp.ts'
+import { CLASSIFY, CT, DSCP, NOTRACK, TCPMSS, TEE, TOS, TTL } from './xt/more-targets.ts'
 import { DNAT, MASQUERADE, NETMAP, REDIRECT, SNAT } from './xt/nat-targets.ts'
-import { tcp, udp } from './xt/tcp-udp.ts'
+import { addrtype, dscp, iprange, length, mac, pkttype, string, tcpmss, tos, ttl, u32 } from './xt/packet-matches.ts'
+import { installRecent, recent } from './xt/recent.ts'
+import { cluster, connlimit, owner, physdev, statistic } from './xt/state-matches.ts'
+import { sctp, tcp, udp } from './xt/tcp-udp.ts'
 
 function batch(host: Host, message: unknown): NetlinkAnswer {
   const request = message as NftRequest & { type: 'NFT_BATCH' }
@@ -32,8 +37,12 @@ export const netfilter: Room = {
   install(image: KernelImage) {
     image.netlink('NFT_BATCH', batch)
     image.netlink('NFT_GETRULESET', getRuleset)
-    addExtensions(image, [tcp, udp, icmp, conntrack, state, comment, mark, connmark, limit, multiport])
+    addExtensions(image, [tcp, udp, sctp, icmp, conntrack, state, comment, mark, connmark, limit, multiport])
     addExtensions(image, [REJECT, LOG, MARK, CONNMARK, SNAT, DNAT, MASQUERADE, REDIRECT, NETMAP])
+    addExtensions(image, [addrtype, dscp, iprange, length, mac, pkttype, string, tcpmss, tos, ttl, u32])
+    addExtensions(image, [recent, hashlimit, statistic, owner, physdev, connlimit, cluster])
+    addExtensions(image, [CLASSIFY, CT, DSCP, NOTRACK, TCPMSS, TEE, TOS, TTL])
+    installRecent(image)
     for (const name of ['iptables', 'iptables-nft']) {
       image.program({ name, paths: [`/usr/sbin/${name}`], main: iptablesMain(image, 'iptables') })
     }

@@ -325,6 +325,9 @@ export class Transaction {
     else if (command.positionId !== undefined) position = this.#ruleIds.get(command.positionId)
     if (!position && (wanted !== undefined || command.positionId !== undefined)) throw new Refused('ENOENT', 'rule')
     const expressions = command.expressions.map((one) => this.#resolveSets(one))
+    for (const one of expressions) {
+      if (one.expr === 'cmp' && one.load.load === 'payload' && one.load.length === 0) throw new Refused('EINVAL', 'rule')
+    }
     const rule = new Rule(chain, table.nextHandle++, expressions, command.comment)
     this.#use(table, rule)
     let at = position ? chain.rules.indexOf(position) : command.insert ? 0 : chain.rules.length

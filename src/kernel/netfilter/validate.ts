@@ -40,34 +40,9 @@ export function validateTable(table: Table, host: Host): Fault | undefined {
       }
     }
   }
-  const depths = new Map<Chain, number>()
-  const walking = new Set<Chain>()
-  /** How deep calls go below a chain; a fault if they go round. */
-  const depthOf = (chain: Chain): number | Fault => {
-    const known = depths.get(chain)
-    if (known !== undefined) return known
-    walking.add(chain)
-    let deepest = 0
-    for (const rule of chain.rules) {
-      for (const target of targets(rule)) {
-        if (walking.has(target)) return { errno: 'ELOOP', rule }
-        const below = depthOf(target)
-        if (typeof below !== 'number') return below
-        deepest = Math.max(deepest, below + 1)
-        if (deepest > JUMPS_MAX) return { errno: 'EMLINK', rule }
-      }
-    }
-    walking.delete(chain)
-    depths.set(chain, deepest)
-    return deepest
-  }
-  for (const chain of table.chains.values()) {
-    const depth = depthOf(chain)
-    if (typeof depth !== 'number') return depth
-  }
   for (const chain of table.chains.values()) {
     if (!chain.base) continue
-    const fault = validateFrom(chain, chain, new Set())
+    const fault = validateFrom(chain, chain, 0, new Map())
     if (fault) return fault
   }
   return undefined
@@ -90,18 +65,20 @@ function checkExtension(expression: Expression, rule: Rule, host: Host): Errno |
   })
 }
 
-/** From a base chain down: what its type and hook allow. */
-function validateFrom(base: Chain, chain: Chain, seen: Set<Chain>): Fault | undefined {
-  if (seen.has(chain)) return undefined
-  seen.add(chain)
+/** From a base chain down: what its type and hook allow, and no deeper than the stack of calls. */
+function validateFrom(base: Chain, chain: Chain, depth: number, seen: Map<Chain, number>): Fault | undefined {
+  if (depth === JUMPS_MAX) return { errno: 'EMLINK' }
+  // Met at this depth or deeper, it has been looked through.
+  if ((seen.get(chain) ?? -1) >= depth) return undefined
+  seen.set(chain, depth)
   for (const rule of chain.rules) {
     for (const expression of rule.expressions) {
       const errno = allowed(expression, base)
       if (errno) return { errno, rule }
     }
     for (const target of targets(rule)) {
-      const fault = validateFrom(base, target, seen)
-      if (fault) return fault
+      const fault = validateFrom(base, target, depth + 1, seen)
+      if (fault) return fault.rule ? fault : { ...fault, rule }
     }
   }
   return undefined

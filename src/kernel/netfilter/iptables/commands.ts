@@ -24,7 +24,11 @@ export function execute(line: CommandLine, tables: Tables, printer: Printer): st
     case 'delete':
     case 'check':
       changeRules(line, tables)
-      return ''
+      return line.verbose > 0 && !(command === 'delete' && line.rulenum !== undefined)
+        ? rulesOf(line)
+            .map((rule) => printer.line(rule))
+            .join('')
+        : ''
     case 'list':
     case 'list-rules': {
       let text = command === 'list' ? list(line, tables, printer) : listRules(line, tables, printer)
@@ -34,10 +38,10 @@ export function execute(line: CommandLine, tables: Tables, printer: Printer): st
     }
     case 'flush':
       flush(table, chain, tables)
-      return ''
+      return line.verbose > 0 ? told('Flushing', chain, [...builtins(table), ...users(table, tables)]) : ''
     case 'zero':
       zero(line, tables)
-      return ''
+      return line.verbose > 0 ? told('Zeroing', chain, tables.table(table)?.chains.map((one) => one.name) ?? []) : ''
     case 'new-chain':
       if (tables.exists(table, chain!)) tables.fail('chain-add', 'EEXIST')
       tables.needTable(table)
@@ -48,7 +52,7 @@ export function execute(line: CommandLine, tables: Tables, printer: Printer): st
       return ''
     case 'delete-chain':
       deleteChain(line, tables)
-      return ''
+      return line.verbose > 0 ? told('Deleting', chain, users(table, tables)) : ''
     case 'rename-chain':
       if (tables.exists(table, line.newName!)) tables.fail('chain-rename', 'EEXIST')
       if (!tables.chain(table, chain!)) tables.fail('chain-rename', 'ENOENT')
@@ -62,6 +66,18 @@ export function execute(line: CommandLine, tables: Tables, printer: Printer): st
       return ''
   }
   return ''
+}
+
+function told(what: string, chain: string | undefined, all: string[]): string {
+  return (chain === undefined ? all : [chain]).map((name) => `${what} chain \`${name}'\n`).join('')
+}
+
+function builtins(table: string): string[] {
+  return TABLES.get(table)!.map((one) => one.name)
+}
+
+function users(table: string, tables: Tables): string[] {
+  return (tables.table(table)?.chains ?? []).filter((one) => !one.base).map((one) => one.name)
 }
 
 /** `iptables -P`, and the chain lines of iptables-restore. */

@@ -119,6 +119,32 @@ export class Printer {
     return `${text}\n`
   }
 
+  /** One line as -v tells of a change. FMT_PRINT_RULE. */
+  line(rule: IptablesRule): string {
+    const { target } = rule
+    const name =
+      target.kind === 'verdict'
+        ? target.verdict
+        : target.kind === 'chain'
+          ? target.chain
+          : target.kind === 'xt'
+            ? shownTarget(target.name)
+            : ''
+    const protocol = this.#names.protocolName(rule.protocol) ?? String(rule.protocol)
+    const fragment = rule.fragment ? (rule.fragmentInverted ? '!f' : '-f') : '--'
+    const device = (one: string, inverted: boolean) => (inverted ? '!' : '') + (one === '' ? '*' : one)
+    const address = ({ address, mask, inverted }: AddressMatch) =>
+      `${inverted ? '!' : ''}${formatIpv4(address)}${maskSuffix(mask)}`
+    let text = `${name} ${rule.protocolInverted ? '!' : ' '}${protocol} opt ${fragment} `
+    text += `in ${device(rule.in, rule.inInverted)} out ${device(rule.out, rule.outInverted)}  `
+    text += `${address(rule.src)}  -> ${address(rule.dst)}  `
+    if (target.kind === 'chain' && target.goto) text += '[goto] '
+    const context = { ...this.#context(rule), numeric: true }
+    for (const { name: match, info } of rule.matches) text += this.#match(match).print(info, context)
+    if (target.kind === 'xt') text += this.#target(target.name).print(target.info, context)
+    return `${text}\n`
+  }
+
   #match(name: string) {
     const match = this.#xt.matches.get(name)
     if (!match) throw new NotModelled(`iptables: match ${name}`)

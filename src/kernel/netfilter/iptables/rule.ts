@@ -74,6 +74,8 @@ function deviceLoad(key: 'iifname' | 'oifname', name: string, inverted: boolean)
 function addressLoad(offset: number, { address, mask, inverted }: AddressMatch): Expression[] {
   if (mask === 0 && !inverted) return []
   const op = inverted ? 'neq' : 'eq'
+  // Nothing is loaded of no bits at all, and the kernel refuses it.
+  if (mask === 0) return [{ expr: 'cmp', load: { load: 'payload', base: 'nh', offset, length: 0 }, op, value: 0 }]
   const bytes = { [0xff000000]: 1, [0xffff0000]: 2, [0xffffff00]: 3, [0xffffffff]: 4 }[mask]
   if (bytes !== undefined) {
     const load: Load = { load: 'payload', base: 'nh', offset, length: bytes }

@@ -180,6 +180,9 @@ class Ids implements RuleIds {
     return this.#list(table, chain, tables).map(({ handle }) => handle)
   }
 
+  /** A chain that a rule leads to and that isn't there. */
+  missing: string | undefined
+
   /** The rule that was added last is the one whose number this is. */
   current: IptablesRule | undefined
 
@@ -337,6 +340,7 @@ function restore(
       }
       if (raw === 'COMMIT' && table !== undefined) {
         if (!skipping) {
+          if (ids.missing !== undefined) throw new UsageError(`Chain '${ids.missing}' does not exist`)
           if (options.test) tables.discard()
           else tables.commit()
           tables.restored()
@@ -374,7 +378,7 @@ function restore(
         note()
         continue
       }
-      restoreRule(raw, table, options, { tables, ids, image, names, netlink, xt })
+      out += restoreRule(raw, table, options, { tables, ids, image, names, netlink, xt })
       note()
     }
     if (table !== undefined && !skipping) {
@@ -444,7 +448,7 @@ interface Restoring {
   xt: import('../xt/extension.ts').XtTable
 }
 
-function restoreRule(raw: string, table: string, options: RestoreOptions, around: Restoring): void {
+function restoreRule(raw: string, table: string, options: RestoreOptions, around: Restoring): string {
   const { tables, ids, image, names, netlink, xt } = around
   let line = raw
   let counters: [number, number] | undefined
@@ -461,12 +465,22 @@ function restoreRule(raw: string, table: string, options: RestoreOptions, around
   const parsed = parseCommandLine([PROGRAM, ...words], { xt, names, netlink }, table)
   if (counters) [parsed.rule.packets, parsed.rule.bytes] = counters
   ids.current = parsed.rule
-  if (['append', 'insert', 'replace', 'delete', 'check'].includes(parsed.command!)) changeRules(parsed, tables, ids)
-  else {
-    const plain = { numeric: true, verbose: false, exact: false, lineNumbers: false }
-    execute(parsed, tables, new Printer(image, names, plain, netlink))
-    if (parsed.command === 'new-chain') ids.chains.add(`${table} ${parsed.chain}`)
+  const { target } = parsed.rule
+  if (target.kind === 'chain' && !tables.exists(table, target.chain) && !ids.chains.has(`${table} ${target.chain}`)) {
+    // Chains may come later; whether they did is asked at the end.
+    ids.missing ??= target.chain
+    ids.chains.add(`${table} ${target.chain}`)
   }
+  const plain = { numeric: true, verbose: false, exact: false, lineNumbers: false }
+  const printer = new Printer(image, names, plain, netlink)
+  if (['append', 'insert', 'replace', 'delete', 'check'].includes(parsed.command!)) {
+    changeRules(parsed, tables, ids)
+    const told = options.verbose && !(parsed.command === 'delete' && parsed.rulenum !== undefined)
+    return told ? printer.line(parsed.rule) : ''
+  }
+  const text = execute(parsed, tables, printer)
+  if (parsed.command === 'new-chain') ids.chains.add(`${table} ${parsed.chain}`)
+  return text
 }
 
 /** Whether a word outside of values says -t. */

@@ -128,7 +128,7 @@ export function parseRate(text: string): number | undefined {
   const rate = Number(digits ?? 0)
   if (rate === 0) return undefined
   const cost = Math.floor((LIMIT_SCALE * unit) / rate)
-  if (cost === 0) throw new XtError(`Rate too fast "${text}"\n`)
+  if (cost === 0) throw new XtError(`Rate too fast "${text}"`)
   return cost
 }
 

@@ -69,7 +69,7 @@ function kindOf(code: number): (typeof REJECT_KINDS)[number] {
 }
 
 /** syslog's levels, and what else they are called. */
-export const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug']
+export const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug']
 const LEVEL_NAMES: [string, number][] = [
   ['alert', 1],
   ['crit', 2],
@@ -118,9 +118,9 @@ export const LOG: XtTarget<LogInfo> = {
   parse(state, option, value, inverted) {
     if (inverted) throw new XtError(`Unexpected \`!' after --${option}`)
     if (option === 'log-prefix') {
-      if (value.length > 29) throw new XtError(`LOG: Maximum prefix length 29 for --log-prefix\n`)
       if (value.includes('\n')) throw new XtError('Newlines not allowed in --log-prefix')
-      state.prefix = value
+      // What doesn't fit is cut off without a word.
+      state.prefix = value.slice(0, 29)
     } else if (option === 'log-level') {
       const given = number(value)
       if (given !== undefined) {

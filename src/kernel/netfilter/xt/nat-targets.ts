@@ -30,7 +30,7 @@ function hasPorts({ basics }: XtParse): boolean {
 
 function address(text: string): number {
   const value = parseIpv4(text)
-  if (value === undefined) throw new XtError(`Bad IP address "${text}"\n`)
+  if (value === undefined) throw new XtError(`Bad IP address "${text}"`)
   return value
 }
 
@@ -267,6 +267,5 @@ function netText(info: Readonly<Record<string, unknown>>): string {
   const mask = info['mask'] as number
   const prefix = prefixOf(mask)
   const text = formatIpv4(info['network'] as number)
-  if (prefix === 32) return text
   return `${text}/${prefix ?? formatIpv4(mask)}`
 }

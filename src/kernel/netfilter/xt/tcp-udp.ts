@@ -288,3 +288,24 @@ export const udp: XtMatch<PortsInfo> = {
     }
   },
 }
+
+/** SCTP's ports stand where the others' do; its chunks aren't looked at. */
+export const sctp: XtMatch<PortsInfo> = {
+  ...udp,
+  name: 'sctp',
+  protocol: 132,
+  help: udp.help.replaceAll('udp', 'sctp'),
+  parse: (state, option, value, inverted, with_) => parsePorts(state, option, value, inverted, 'sctp', with_),
+  print: (info, with_) => ` sctp${printPorts(info as unknown as PortsInfo, 'sctp', with_)}`,
+  translate: (info) => translatePorts(info as unknown as PortsInfo, 'sctp'),
+  native: () => undefined,
+  run(info) {
+    const one = info as unknown as PortsInfo
+    return ({ packet }) => {
+      const bytes = transportBytes(packet)
+      if (!bytes || bytes.length < 4) return false
+      const port = (at: number) => bytes[at]! * 256 + bytes[at + 1]!
+      return fits(port(0), one.sport, one.sportInverted) && fits(port(2), one.dport, one.dportInverted)
+    }
+  },
+}
