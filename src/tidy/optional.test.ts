@@ -66,6 +66,7 @@ const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'user/iputils': ['ping -c 1 10.0.0.2', /1 received/],
   'user/tcpdump': ['tcpdump --version', /^tcpdump version/m],
   'user/hping': ['hping3 --version', /^hping3 version 3\.0\.0-alpha-2/m],
+  'user/dns': ['dig -v', /^DiG 9\.18/m],
   'user/netcat': ['nc -h', /^OpenBSD netcat/m],
 }
 

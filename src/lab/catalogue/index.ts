@@ -13,6 +13,7 @@ import { netfilter } from '#kernel/netfilter'
 import { qdisc } from '#kernel/qdisc'
 import { unix } from '#kernel/unix'
 import { coreutils } from '#user/coreutils'
+import { dns } from '#user/dns'
 import { hping } from '#user/hping'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
@@ -42,6 +43,7 @@ export const OPTIONAL: Room[] = [
   tcpdump,
   netcat,
   hping,
+  dns,
 ]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
