@@ -73,8 +73,8 @@ export const RTO_MAX = 120 * HZ
 export const RTO_MIN = HZ / 5
 export const TIMEOUT_INIT = HZ
 export const TIMEOUT_MIN = 2
-/** TCP_TIMEOUT_MIN_US: two jiffies. */
-export const TIMEOUT_MIN_US = 8000
+/** TCP_TIMEOUT_MIN_US: two milliseconds. */
+export const TIMEOUT_MIN_US = 2000
 export const DELACK_MAX = HZ / 5
 export const DELACK_MIN = HZ / 25
 export const ATO_MIN = HZ / 25

@@ -57,11 +57,12 @@ function initSegments(segment: Segment, mss: number): number {
 
 /** Sends a segment of the queues, as it is. undefined: sent. */
 export function transmitSegment(socket: TcpSock, segment: Segment): Errno | undefined {
-  if (segment.segments > 1 && !(segment.flags & SYN)) segment.flags |= PSH
+  // What is several segments on the wire ends with PSH there, but isn't marked itself.
+  const flags = segment.segments > 1 && !(segment.flags & SYN) ? segment.flags | PSH : segment.flags
   const wstamp = socket.wstampNs
   socket.wstampNs = Math.max(wstamp, socket.clockNs)
   segment.sentUs = socket.mstampUs
-  const failed = send(socket, segment.seq, segment.endSeq, segment.flags, segment)
+  const failed = send(socket, segment.seq, segment.endSeq, flags, segment)
   if (failed === undefined) {
     socket.sentOrder.moveToEnd(segment)
     rateSent(socket, segment)

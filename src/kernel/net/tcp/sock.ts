@@ -430,7 +430,7 @@ export class TcpSock extends Endpoint {
 
   /** tcp_win_from_space(). */
   windowFrom(space: number): number {
-    const scale = this.tcp.sysctls.adv_win_scale
+    const scale = this.tcp.sysctls.advWinScale
     return scale <= 0 ? space >> -scale : space - (space >> scale)
   }
 

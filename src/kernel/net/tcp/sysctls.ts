@@ -3,7 +3,7 @@ import { HZ } from '../jiffies.ts'
 
 export class TcpSysctls {
   abortOnOverflow = 0
-  adv_win_scale = 1
+  advWinScale = 1
   appWin = 31
   autocorking = 1
   baseMss = 1024
@@ -13,12 +13,15 @@ export class TcpSysctls {
   compSackSlackNs = 100000
   congestionControl = 'cubic'
   allowedCongestionControl = 'reno cubic'
+  childEhashEntries = 0
   dsack = 1
+  earlyDemux = 1
   earlyRetrans = 3
   ecn = 2
   ecnFallback = 1
   fack = 0
   fastopen = 1
+  fastopenBlackhole = 0
   /** In jiffies. */
   finTimeout = 60 * HZ
   frto = 2
@@ -29,14 +32,10 @@ export class TcpSysctls {
   keepaliveTime = 7200 * HZ
   l3mdevAccept = 0
   limitOutputBytes = 1048576
-  lowLatency = 0
   maxOrphans = 8192
   maxReordering = 300
   maxSynBacklog = 128
   maxTwBuckets = 8192
-  mem0 = 21930
-  mem1 = 29243
-  mem2 = 43860
   migrateReq = 0
   minRttWlen = 300
   minSndMss = 48

@@ -3,7 +3,7 @@
  * Linux 6.1 net/ipv4/tcp_minisocks.c: tcp_time_wait(), tcp_timewait_state_process(); RFC 1337, RFC 6191.
  */
 import type { Packet } from '#wire/inet'
-import { wheelNs } from '../jiffies.ts'
+import { HZ, wheelNs } from '../jiffies.ts'
 import { ACK, FIN, RST, SYN, TCP_FIN_WAIT2, TCP_TIME_WAIT, TIMEWAIT_LEN } from './constants.ts'
 import type { Waiting } from './deadlines.ts'
 import { done } from './done.ts'
@@ -78,7 +78,6 @@ export class TimeWait extends Endpoint implements Waiting {
 
 /** Its time is over. tw_timer_handler(). */
 export function timeWaitExpired(one: TimeWait): void {
-  one.tcp.counters.TW++
   one.kill()
 }
 
@@ -92,7 +91,11 @@ export function enterTimeWait(socket: TcpSock, state: number, jiffies: number): 
     tcp.connections.remove(socket)
     if (bind) tcp.ports.own(one, bind)
     tcp.connections.add(one)
-    one.schedule(state === TCP_TIME_WAIT ? TIMEWAIT_LEN : Math.max(jiffies, rto))
+    const length = state === TCP_TIME_WAIT ? TIMEWAIT_LEN : Math.max(jiffies, rto)
+    // __inet_twsk_schedule() counts it here, by how long it is to last.
+    if (length <= 4 * HZ) tcp.counters.TWKilled++
+    else tcp.counters.TW++
+    one.schedule(length)
   } else tcp.counters.TCPTimeWaitOverflow++
   saveMetrics(socket)
   done(socket)
