@@ -9,9 +9,11 @@ import {
   ETH_P_8021Q,
   ETH_P_ARP,
   ETH_P_IP,
+  ETH_P_IPV6,
   IP_MF,
   IP_OFFSET,
   IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
   IPPROTO_TCP,
   IPPROTO_UDP,
   isIcmpError,
@@ -87,7 +89,75 @@ export function canonicalFrame(bytes: Uint8Array, names: Names): string {
     return `${text}${hex(0, 8)} ${sender} ${hex(14, 18)} ${target} ${hex(24, bytes.length - at)}`
   }
   if (type === ETH_P_IP) return text + canonicalIp(bytes, at, bytes.length, names, false)
+  if (type === ETH_P_IPV6) return text + canonicalIpv6(bytes, at, bytes.length, names, false)
   return text + formatHex(bytes.subarray(at))
+}
+
+/** As IPv4's. Flow labels and fragments' identifications are of chance, and so is the nonce of a duplicate address's search. */
+function canonicalIpv6(bytes: Uint8Array, at: number, end: number, names: Names, quoted: boolean): string {
+  if (end - at < 40 || bytes[at]! >> 4 !== 6) return formatHex(bytes.subarray(at, end))
+  const view = viewOf(bytes)
+  const header = bytes.slice(at, at + 40)
+  const addresses = formatHex(header.subarray(8, 40))
+  const label = view.getUint32(at) & 0xfffff
+  header[1]! &= 0xf0
+  header.fill(0, 2, 4)
+  const source = formatHex(header.subarray(8, 24))
+  const target = formatHex(header.subarray(24, 40))
+  let text = `ip6 ${formatHex(header)}${label === 0 ? '' : names.name('flow label', `${addresses} ${label}`)} `
+  const total = view.getUint16(at + 4)
+  const to = Math.min(end, at + 40 + total)
+  const trailer = to < end ? ` trailer ${formatHex(bytes.subarray(to, end))}` : ''
+  let protocol = bytes[at + 6]!
+  let from = at + 40
+  let middle = false
+  let fragmented = false
+  while ([0, 43, 44, 60].includes(protocol) && from + 8 <= to && !middle) {
+    const length = protocol === 44 ? 8 : (bytes[from + 1]! + 1) * 8
+    if (from + length > to) break
+    if (protocol === 44) {
+      const id = names.name('ip6 id', `${source} ${view.getUint32(from + 4)}`)
+      text += `fragment ${formatHex(bytes.subarray(from, from + 4))} ${id} `
+      fragmented = (view.getUint16(from + 2) & 0xfff9) !== 0
+      middle = (view.getUint16(from + 2) & 0xfff8) !== 0
+    } else text += `${protocol} ${formatHex(bytes.subarray(from, from + length))} `
+    protocol = bytes[from]!
+    from += length
+  }
+  if (middle) return text + formatHex(bytes.subarray(from, to)) + trailer
+  const whole = at + 40 + total <= end && !fragmented
+  const sum = (): string => {
+    if (!whole) return quoted || fragmented ? '' : ' cut'
+    const length = to - from
+    return foldSum(sumWords(bytes, from, length, sumWords(bytes, at + 8, 32, protocol + length))) === 0xffff
+      ? ' good'
+      : ' bad'
+  }
+  if (protocol !== IPPROTO_ICMPV6 || to - from < 8)
+    return text + canonicalTransport(bytes, from, to, protocol, `${source} ${target}`, names, sum) + trailer
+  const type = bytes[from]!
+  const icmp = `icmp6 ${type} ${bytes[from + 1]}${sum()} `
+  const hex = (a: number, b = to) => formatHex(bytes.subarray(Math.min(a, to), b))
+  if (type < 128) {
+    return `${text}${icmp}${hex(from + 4, from + 8)} quotes ${canonicalIpv6(bytes, from + 8, to, names, true)}${trailer}`
+  }
+  if (type === 128 || type === 129) {
+    const id = names.name('icmp id', `${type === 128 ? source : target} ${view.getUint16(from + 4)}`)
+    const data = to - from - 8
+    const masked = data >= TIMEVAL ? `<time>${hex(from + 8 + TIMEVAL)}` : hex(from + 8)
+    return `${text}${icmp}${id} seq ${view.getUint16(from + 6)} ${data} ${masked}${trailer}`
+  }
+  // A neighbour solicitation that looks for a duplicate ends in a nonce: type 14, one unit of eight bytes.
+  if (type === 135 && to - from === 32 && bytes[from + 24] === 14)
+    return `${text}${icmp}${hex(from + 4, from + 24)} <nonce>${trailer}`
+  // A redirect quotes what it is about.
+  if (type === 137) {
+    for (let option = from + 40; option + 8 <= to && bytes[option + 1] !== 0; option += bytes[option + 1]! * 8) {
+      if (bytes[option] !== 4) continue
+      return `${text}${icmp}${hex(from + 4, option + 8)} quotes ${canonicalIpv6(bytes, option + 8, to, names, true)}${trailer}`
+    }
+  }
+  return `${text}${icmp}${hex(from + 4)}${trailer}`
 }
 
 /** @param quoted an ICMP error's copy, which may be cut short: its checksum can't always be computed */

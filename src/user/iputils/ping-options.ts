@@ -67,6 +67,8 @@ export interface PingOptions {
   flood: boolean
   device: string | undefined
   source: number
+  /** -I with an IPv6 address. */
+  source6: string | undefined
   intervalMs: number
   intervalGiven: boolean
   noLoop: boolean
@@ -118,6 +120,7 @@ export function parsePingOptions(io: Stdio, argv: string[]): PingOptions {
     flood: false,
     device: undefined,
     source: 0,
+    source6: undefined,
     intervalMs: 1000,
     intervalGiven: false,
     noLoop: false,
@@ -190,9 +193,9 @@ export function parsePingOptions(io: Stdio, argv: string[]): PingOptions {
       o.intervalGiven = true
     },
     I: (value) => {
-      if (value.includes(':')) throw new NotModelled('IPv6 (ping -I)')
       const address = parseIpv4(value)
-      if (address === undefined) o.device = value
+      if (value.includes(':')) o.source6 = value
+      else if (address === undefined) o.device = value
       else {
         o.source = address
         o.strictSource = true

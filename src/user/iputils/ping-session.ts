@@ -1,11 +1,11 @@
 /** ping while it runs: requests at their times, answers and errors as they come. iputils 20221126 ping/ping_common.c */
 import { internetChecksum } from '#base/bytes'
-import { type Body, type Errno, POLLERR, POLLIN, type Received, type Sys } from '#kernel/core'
+import { type Body, type Errno, POLLERR, POLLIN, type Received, type SockAddr, type Sys } from '#kernel/core'
 import { formatIpv4 } from '#wire/inet'
 import type { IcmpSocket, Target } from './ping.ts'
 import { Counts, formatTrip } from './ping-count.ts'
 import type { PingOptions } from './ping-options.ts'
-import { describeHeader, describeIcmp, OptionsPrinter } from './ping-text.ts'
+import { describeHeader, describeIcmp, describeIcmp6, OptionsPrinter } from './ping-text.ts'
 import type { Hosts } from './resolve.ts'
 import type { Stdio } from './stdio.ts'
 
@@ -18,6 +18,8 @@ const ICMP_REDIRECT = 5
 const ICMP_ECHO = 8
 const ICMP_TIME_EXCEEDED = 11
 const ICMP_PARAMETERPROB = 12
+const ICMPV6_ECHO_REQUEST = 128
+const ICMPV6_ECHO_REPLY = 129
 /** After the first error that came by the error queue, the socket needn't take errors itself. */
 const ICMP_FILTER_AFTER_ERROR = ~((1 << ICMP_SOURCE_QUENCH) | (1 << ICMP_REDIRECT) | (1 << ICMP_ECHOREPLY))
 
@@ -28,6 +30,8 @@ export interface PingSetup {
   socket: IcmpSocket
   hosts: Hosts
   target: Target
+  /** The target, where IPv6 is spoken. */
+  six?: Six | undefined
   /** What follows the ICMP header in a request. */
   data: Uint8Array
   /** -1: the kernel's. */
@@ -37,14 +41,22 @@ export interface PingSetup {
   timed: boolean
 }
 
+/** An IPv6 target: who it is, and how an answer's sender is called. */
+export interface Six {
+  address: Uint8Array
+  scopeId: number
+  nameOf(address: Uint8Array, scopeId: number): string
+}
+
 /** struct sock_extended_err, and who sent the ICMP message. */
 interface ExtendedError {
   errno: Errno
-  origin: 'LOCAL' | 'ICMP'
+  origin: 'LOCAL' | 'ICMP' | 'ICMP6'
   type: number
   code: number
   info: number
-  offender: number | undefined
+  offender: number | Uint8Array | undefined
+  scopeId?: number
 }
 
 export class PingSession {
@@ -201,21 +213,25 @@ export class PingSession {
   }
 
   *#sendProbe(): Body<Errno | undefined> {
-    const { sys, socket, target, data, identifier, timed } = this.#setup
+    const { sys, socket, target, data, identifier, timed, six } = this.#setup
     const sequence = (this.#counts.transmitted + 1) & 0xffff
     this.#counts.forget(sequence)
     const request = new Uint8Array(8 + data.length)
     request.set(data, 8)
     const view = new DataView(request.buffer)
-    request[0] = ICMP_ECHO
+    request[0] = six ? ICMPV6_ECHO_REQUEST : ICMP_ECHO
     view.setUint16(4, identifier & 0xffff)
     view.setUint16(6, sequence)
     if (timed) {
       const { s, ns } = sys.realtime()
       writeTimeval(view, 8, s, Math.trunc(ns / 1000))
     }
-    view.setUint16(2, internetChecksum(request))
-    const sent = yield* sys.sendTo(socket.fd, request, { family: 'AF_INET', address: target.address, port: 0 }, {})
+    // IPv6's checksum covers addresses, which are the kernel's to choose.
+    if (!six) view.setUint16(2, internetChecksum(request))
+    const to: SockAddr = six
+      ? { family: 'AF_INET6', address: six.address, port: 0, scopeId: six.scopeId }
+      : { family: 'AF_INET', address: target.address, port: 0 }
+    const sent = yield* sys.sendTo(socket.fd, request, to, {})
     return sent.ok ? undefined : sent.errno
   }
 
@@ -240,10 +256,10 @@ export class PingSession {
 
   /** Reads the error queue. 'network': an ICMP error about a probe; 'local': this host refused; 'none': it is empty. */
   *#receiveError(): Body<'network' | 'local' | 'stranger' | 'none' | 'failed'> {
-    const { sys, io, options, socket, target } = this.#setup
+    const { sys, io, options, socket, target, six } = this.#setup
     const got = yield* sys.receive(socket.fd, 8, { errorQueue: true, dontWait: true })
     if (!got.ok) return got.errno === 'EAGAIN' || got.errno === 'EINTR' ? 'none' : 'failed'
-    const error = got.value.control['IP_RECVERR'] as ExtendedError
+    const error = got.value.control[six ? 'IPV6_RECVERR' : 'IP_RECVERR'] as ExtendedError
     if (error.origin === 'LOCAL') {
       if (options.quiet) return 'local'
       if (options.flood) io.print('E')
@@ -256,14 +272,14 @@ export class PingSession {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     const ours =
       bytes.length >= 8 &&
-      from.family === 'AF_INET' &&
-      from.address === target.address &&
-      bytes[0] === ICMP_ECHO &&
+      (six
+        ? from.family === 'AF_INET6' && sameBytes(from.address, six.address) && bytes[0] === ICMPV6_ECHO_REQUEST
+        : from.family === 'AF_INET' && from.address === target.address && bytes[0] === ICMP_ECHO) &&
       this.#isOurs(view.getUint16(4))
     if (!ours) return 'stranger'
     const sequence = view.getUint16(6)
     this.#counts.acknowledge(sequence)
-    if (socket.raw) {
+    if (socket.raw && !six) {
       const filtered = sys.setsockopt(socket.fd, 'SOL_RAW', 'ICMP_FILTER', ICMP_FILTER_AFTER_ERROR >>> 0)
       if (!filtered.ok) io.die(2, 'setsockopt(ICMP_FILTER)', filtered.errno)
     }
@@ -272,9 +288,15 @@ export class PingSession {
     if (options.flood) io.print('\bE')
     else {
       this.#printTime()
+      if (six) {
+        const offender = six.nameOf(error.offender as Uint8Array, error.scopeId ?? 0)
+        io.print(`From ${offender} icmp_seq=${sequence} ${describeIcmp6(error.type, error.code, error.info)}\n`)
+        io.flush()
+        return 'network'
+      }
       const rest = error.type === ICMP_PARAMETERPROB ? error.info << 24 : error.info
       const what = describeIcmp(error.type, error.code, rest >>> 0, (address) => this.#nameOf(address))
-      io.print(`From ${this.#nameOf(error.offender ?? 0)} icmp_seq=${sequence} ${what}`)
+      io.print(`From ${this.#nameOf(Number(error.offender ?? 0))} icmp_seq=${sequence} ${what}`)
       io.flush()
     }
     return 'network'
@@ -288,6 +310,11 @@ export class PingSession {
   #takeReply(got: Received): void {
     const { io, options, socket, target } = this.#setup
     const { bytes } = got
+    const { six } = this.#setup
+    if (six) {
+      this.#takeReply6(got, six)
+      return
+    }
     const from = got.from.family === 'AF_INET' ? got.from.address : 0
     let headerBytes = 0
     let ttl = 0
@@ -309,7 +336,8 @@ export class PingSession {
     const view = new DataView(icmp.buffer, icmp.byteOffset, icmp.length)
     if (icmp[0] === ICMP_ECHOREPLY) {
       if (!this.#isOurs(view.getUint16(4))) return
-      if (this.#count(icmp, view.getUint16(6), ttl, from, got)) return
+      const same = from === target.address
+      if (this.#count(icmp, view.getUint16(6), ttl, this.#nameOf(from), same, got)) return
       if (options.audible) io.print('\u0007')
       if (!options.flood) {
         io.print(`${this.#printer.describe(ipOptions)}\n`)
@@ -318,6 +346,24 @@ export class PingSession {
       return
     }
     this.#takeError(icmp, view, from, target.address)
+  }
+
+  /** As IPv4's, without a header in front: the kernel keeps it. */
+  #takeReply6(got: Received, six: Six): void {
+    const { io, options } = this.#setup
+    const icmp = got.bytes
+    if (got.from.family !== 'AF_INET6' || icmp.length < 8 || icmp[0] !== ICMPV6_ECHO_REPLY) return
+    const view = new DataView(icmp.buffer, icmp.byteOffset, icmp.length)
+    if (!this.#isOurs(view.getUint16(4))) return
+    const { address, scopeId } = got.from
+    const name = six.nameOf(address, scopeId)
+    const same = sameBytes(address, six.address)
+    if (this.#count(icmp, view.getUint16(6), Number(got.control['IPV6_HOPLIMIT'] ?? 0), name, same, got)) return
+    if (options.audible) io.print('\u0007')
+    if (!options.flood) {
+      io.print('\n')
+      io.flush()
+    }
   }
 
   #takeError(icmp: Uint8Array, view: DataView, from: number, target: number): void {
@@ -353,8 +399,8 @@ export class PingSession {
   }
 
   /** Counts and prints an answer; whether nothing more is to be printed of it. */
-  #count(icmp: Uint8Array, sequence: number, ttl: number, from: number, got: Received): boolean {
-    const { io, options, data, target, multicast, timed, identifier } = this.#setup
+  #count(icmp: Uint8Array, sequence: number, ttl: number, name: string, same: boolean, got: Received): boolean {
+    const { io, options, data, multicast, timed, identifier } = this.#setup
     const counts = this.#counts
     counts.received++
     counts.acknowledge(sequence)
@@ -371,7 +417,7 @@ export class PingSession {
       return false
     }
     this.#printTime()
-    let line = `${icmp.length} bytes from ${this.#nameOf(from)}: icmp_seq=${sequence}`
+    let line = `${icmp.length} bytes from ${name}: icmp_seq=${sequence}`
     if (options.verbose && identifier !== -1) line += ` ident=${identifier}`
     line += ` ttl=${ttl}`
     if (icmp.length < data.length + 8) {
@@ -381,7 +427,7 @@ export class PingSession {
     }
     if (timed) line += ` time=${formatTrip(tripUs)} ms`
     if (duplicate && (!multicast || options.verbose)) line += ' (DUP!)'
-    if (!multicast && from !== target.address) line += ' (DIFFERENT ADDRESS!)'
+    if (!multicast && !same) line += ' (DIFFERENT ADDRESS!)'
     io.print(line + this.#compare(icmp.subarray(8)))
     return false
   }
@@ -430,6 +476,10 @@ export class PingSession {
     const number = formatIpv4(address)
     return options.numeric || this.#leave ? number : `${hosts.nameOf(address)} (${number})`
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.every((byte, i) => byte === b[i])
 }
 
 /** Milliseconds between two times of seconds and nanoseconds, each part cut off on its own as C does. */

@@ -57,6 +57,32 @@ export function describeIcmp(type: number, code: number, rest: number, nameOf: (
   }
 }
 
+const UNREACHABLE6: Record<number, string> = {
+  0: 'No route',
+  1: 'Administratively prohibited',
+  2: 'Beyond scope of source address',
+  3: 'Address unreachable',
+  4: 'Port unreachable',
+}
+
+/** ICMPv6's. iputils 20221126 ping/ping6_common.c: print_icmp() */
+export function describeIcmp6(type: number, code: number, info: number): string {
+  switch (type) {
+    case 1:
+      return `Destination unreachable: ${UNREACHABLE6[code] ?? `Unknown code ${code}`}`
+    case 2:
+      return `Packet too big: mtu=${info}${code ? `, code=${code}` : ''}`
+    case 3:
+      return `Time exceeded: ${code === 0 ? 'Hop limit' : code === 1 ? 'Defragmentation failure' : `code ${code}`}`
+    case 4: {
+      const what = ['Wrong header field ', 'Unknown header ', 'Unknown option '][code] ?? `code ${code} `
+      return `Parameter problem: ${what}at ${info}`
+    }
+    default:
+      return `unknown icmp type: ${type}`
+  }
+}
+
 /** The IP header that an error carries, for -v. Its words are read as an x86 reads them, as the tool does. */
 export function describeHeader(header: Uint8Array, nameOf: (address: number) => string): string {
   const hex = (value: number, width: number) => value.toString(16).padStart(width, '0')

@@ -4,6 +4,7 @@ import type { AddressMessage, LinkMessage } from '#kernel/net'
 import { formatIpv4, isMulticastIpv4, parseIpv4Loose } from '#wire/inet'
 import { type PingOptions, parsePingOptions, usage } from './ping-options.ts'
 import { PingSession } from './ping-session.ts'
+import { resolve6, runPing6 } from './ping6.ts'
 import { type Hosts, readHosts } from './resolve.ts'
 import { Exit, Stdio } from './stdio.ts'
 
@@ -35,11 +36,14 @@ function* main(sys: Sys, io: Stdio, argv: string[]): Body<number> {
     io.print(`PATTERN: 0x${shown}\n`)
   }
   if (options.identifier === 0 && options.verbose) io.warn('WARNING: ident 0 => forcing raw socket')
-  const socket = openSockets(sys, io, options)
-  if (options.tos) setOption(sys, socket.fd, 'SOL_IP', 'IP_TOS', options.tos, (errno) => io.die(2, 'setsockopt', errno))
+  const { four: socket, six } = openSockets(sys, io, options)
+  if (options.tos && socket.fd >= 0)
+    setOption(sys, socket.fd, 'SOL_IP', 'IP_TOS', options.tos, (errno) => io.die(2, 'setsockopt', errno))
 
   const hosts = yield* readHosts(sys)
   const name = options.operands.at(-1)!
+  const target6 = yield* resolve6(sys, io, hosts, name, options.family)
+  if (target6 && six) return yield* runPing6(sys, io, options, six, hosts, target6, data)
   const found = hosts.resolve(name)
   if (typeof found === 'string') io.die(2, `${name}: ${found}`)
   if (options.verbose) io.print(`ai->ai_family: AF_INET, ai->ai_canonname: '${found.canonical}'\n`)
@@ -59,7 +63,7 @@ function* main(sys: Sys, io: Stdio, argv: string[]): Body<number> {
 }
 
 /** The sockets: datagrams of ICMP where the kernel lets this group have them, else a raw one. */
-function openSockets(sys: Sys, io: Stdio, options: PingOptions): IcmpSocket {
+function openSockets(sys: Sys, io: Stdio, options: PingOptions): { four: IcmpSocket; six: IcmpSocket | undefined } {
   const wantsRaw = options.identifier === 0
   const four = options.family === 'inet6' ? undefined : openSocket(sys, 'AF_INET', IPPROTO_ICMP, wantsRaw)
   const complain = (type: string, errno: Errno) => {
@@ -86,7 +90,10 @@ function openSockets(sys: Sys, io: Stdio, options: PingOptions): IcmpSocket {
     const family = options.family === 'inet6' ? 'AF_INET6' : both ? 'AF_UNSPEC' : fourOpen ? 'AF_INET' : 'AF_INET6'
     io.warn(`sock4.fd: ${shown(four)}, sock6.fd: ${shown(six)}, hints.ai_family: ${family}\n`)
   }
-  return { fd: fourOpen?.fd ?? -1, raw: fourOpen?.type === 'SOCK_RAW' }
+  return {
+    four: { fd: fourOpen?.fd ?? -1, raw: fourOpen?.type === 'SOCK_RAW' },
+    six: six && 'fd' in six ? { fd: six.fd, raw: six.type === 'SOCK_RAW' } : undefined,
+  }
 }
 
 type Opened = { fd: number; type: string } | { errno: Errno; type: string }
@@ -119,7 +126,7 @@ function fillData(size: number, pattern: number[] | undefined): Uint8Array {
   return Uint8Array.from({ length: size }, (_, i) => (pattern?.length ? pattern[i % pattern.length]! : i & 0xff))
 }
 
-function setOption(
+export function setOption(
   sys: Sys,
   fd: number,
   level: string,
@@ -293,7 +300,7 @@ function bindToDevice(sys: Sys, io: Stdio, fd: number, device: string, target: n
   io.die(2, `unknown iface: ${device}`)
 }
 
-function setMark(sys: Sys, io: Stdio, fd: number, mark: number): void {
+export function setMark(sys: Sys, io: Stdio, fd: number, mark: number): void {
   setOption(sys, fd, 'SOL_SOCKET', 'SO_MARK', mark, (errno) => io.warn(`WARNING: failed to set mark: ${mark}`, errno))
 }
 
@@ -331,7 +338,7 @@ function setBuffers(sys: Sys, io: Stdio, options: PingOptions, fd: number, optio
 }
 
 /** 16 random bits, of the kernel's. */
-function* randomWord(sys: Sys): Body<number> {
+export function* randomWord(sys: Sys): Body<number> {
   const opened = yield* sys.open('/dev/urandom')
   if (!opened.ok) return sys.pid & 0xffff
   const read = yield* sys.read(opened.value, 2)

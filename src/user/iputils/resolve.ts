@@ -1,6 +1,6 @@
 /** Names and addresses by /etc/hosts. There is no DNS here: what isn't in the file can't be looked up for now. */
 import { type Body, readTextFile, type Sys } from '#kernel/core'
-import { formatIpv4, parseIpv4, parseIpv4Loose } from '#wire/inet'
+import { formatIpv4, type Ipv6Address, parseIpv4, parseIpv4Loose, parseIpv6 } from '#wire/inet'
 
 /** What getaddrinfo(3) found. */
 export interface Resolved {
@@ -12,10 +12,21 @@ export interface Resolved {
 export class Hosts {
   readonly #byName = new Map<string, Resolved>()
   readonly #byAddress = new Map<number, string>()
+  readonly #byName6 = new Map<string, { address: Ipv6Address; canonical: string }>()
+  readonly #byAddress6 = new Map<Ipv6Address, string>()
 
   constructor(file: string) {
     for (const line of file.split('\n')) {
       const [text = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/)
+      const six = parseIpv6(text)
+      if (six !== undefined && names.length > 0) {
+        for (const name of names) {
+          const key = name.toLowerCase()
+          if (!this.#byName6.has(key)) this.#byName6.set(key, { address: six, canonical: names[0]! })
+        }
+        if (!this.#byAddress6.has(six)) this.#byAddress6.set(six, names[0]!)
+        continue
+      }
       const address = parseIpv4(text)
       if (address === undefined || names.length === 0) continue
       for (const name of names) {
@@ -32,6 +43,15 @@ export class Hosts {
     if (address !== undefined) return { address, canonical: name }
     if (name === '' || /[\s:]/.test(name)) return 'Name or service not known'
     return this.#byName.get(name.toLowerCase()) ?? 'Temporary failure in name resolution'
+  }
+
+  /** What the file has under a name for IPv6. */
+  resolve6(name: string): { address: Ipv6Address; canonical: string } | undefined {
+    return this.#byName6.get(name.toLowerCase())
+  }
+
+  nameOf6(address: Ipv6Address): string | undefined {
+    return this.#byAddress6.get(address)
   }
 
   /** getnameinfo(3): the name, or the number where there is none. */
