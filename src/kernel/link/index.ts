@@ -5,13 +5,17 @@
  *     host# ip link set v1 netns blue
  */
 import type { KernelImage, Room } from '#kernel/core'
-import { linkKinds } from '#kernel/net'
+import { linkKinds, netdevNotifiers } from '#kernel/net'
 import { dummy } from './dummy.ts'
+import { installProcVlan } from './proc-vlan.ts'
 import { veth } from './veth.ts'
+import { vlan, vlanNotifier } from './vlan.ts'
 
 function install(image: KernelImage): void {
   const kinds = linkKinds(image)
-  for (const kind of [dummy, veth]) kinds.set(kind.kind, kind)
+  for (const kind of [dummy, veth, vlan]) kinds.set(kind.kind, kind)
+  netdevNotifiers(image).push(vlanNotifier)
+  installProcVlan(image)
 }
 
 export const link: Room = { name: 'kernel/link', needs: [], install }

@@ -148,7 +148,7 @@ export interface Qdisc {
   enqueue(packet: Packet): number
 }
 
-/** The 802.1Q devices on a device: takes a tagged packet, or says that none is for it. */
+/** The 802.1Q devices on a device: takes a tagged packet, or says that it has no tag, or that none is for it. */
 export interface VlanReceiver {
   receive(packet: Packet, device: NetDevice): boolean
 }
@@ -408,7 +408,7 @@ export class NetDevice implements Attached {
     let taken = false
     if (net.taps.length !== 0) taken = tapsReceive(net, this, packet, true, false)
     if (this.ingress !== undefined && !this.ingress(packet)) return
-    if (packet.vlanTci >= 0 && this.vlans !== undefined && this.vlans.receive(packet, this)) return
+    if (this.vlans !== undefined && this.vlans.receive(packet, this)) return
     let exact = false
     if (this.rxHandler !== undefined) {
       const verdict = this.rxHandler(packet, this)

@@ -15,6 +15,7 @@ class LinkWatch {
   /** Jiffies before which nothing runs that isn't urgent. */
   #nextEvent = 0
   #slot = -1
+  #soonSlot = -1
 
   constructor(host: Host) {
     this.#host = host
@@ -26,14 +27,22 @@ class LinkWatch {
       return
     }
     if (!this.#pending.includes(device)) this.#pending.push(device)
-    if (urgent(device)) {
-      this.#run(this.#nextEvent > jiffiesOf(this.#host))
-      return
-    }
     const now = jiffiesOf(this.#host)
     const delay = this.#nextEvent - now
-    if (delay <= 0 || delay > HZ) this.#run(false)
-    else this.#arm(now + delay)
+    if (!urgent(device) && delay > 0 && delay <= HZ) this.#arm(now + delay)
+    else if (device.driver === undefined) this.#run(delay > 0)
+    else this.#soon()
+  }
+
+  /** A virtual device's carrier may come and go within one request: what counts is how it is afterwards. */
+  #soon(): void {
+    const { sim } = this.#host
+    if (this.#soonSlot < 0) this.#soonSlot = sim.slot('link_watch, at once', { fire: () => this.#runNow() })
+    if (sim.due(this.#soonSlot) === Number.POSITIVE_INFINITY) sim.arm(this.#soonSlot, sim.nowNs)
+  }
+
+  #runNow(): void {
+    this.#run(this.#nextEvent > jiffiesOf(this.#host))
   }
 
   #arm(expires: number): void {

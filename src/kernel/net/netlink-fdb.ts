@@ -34,7 +34,7 @@ export function multicastAddresses(device: NetDevice): number[] {
 /** ndo_dflt_fdb_dump() */
 export function addressLists(device: NetDevice): FdbMessage[] {
   if (device.looks.hardwareType !== 1) return []
-  return [...device.unicastList, ...multicastAddresses(device)].map((address) => ({
+  return [...new Set(device.unicastList), ...multicastAddresses(device)].map((address) => ({
     type: 'RTM_NEWNEIGH',
     family: 'AF_BRIDGE',
     ifindex: device.ifindex,
@@ -90,7 +90,7 @@ function addPlain(request: FdbRequest, device: NetDevice): Refusal | undefined {
   const unicast = !isGroupMac(address) || (address >= LINK_LOCAL && address < LINK_LOCAL + 16)
   const list = unicast ? device.unicastList : device.multicastList
   if (list.includes(address)) return request.exclusive ? refuse('EEXIST') : undefined
-  if (unicast) device.unicastList = [...list, address]
+  if (unicast) device.addUnicast(address)
   else device.multicastList = [...list, address]
   return undefined
 }
@@ -99,7 +99,7 @@ function deletePlain(request: FdbRequest, device: NetDevice): Refusal | undefine
   if (request.state !== 'PERMANENT') return refuse('EINVAL')
   const address = request.address!
   if (!device.unicastList.includes(address) && !device.multicastList.includes(address)) return refuse('ENOENT')
-  device.unicastList = device.unicastList.filter((each) => each !== address)
+  device.removeUnicast(address)
   device.multicastList = device.multicastList.filter((each) => each !== address)
   return undefined
 }

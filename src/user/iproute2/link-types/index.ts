@@ -3,6 +3,7 @@ import { bridge } from './bridge.ts'
 import { bridgeSlave } from './bridge-slave.ts'
 import type { LinkType } from './type.ts'
 import { veth } from './veth.ts'
+import { vlan } from './vlan.ts'
 
 export type { LinkData, LinkType, LinkWords } from './type.ts'
 
@@ -15,6 +16,7 @@ export const linkTypes: Record<string, LinkType> = {
   nlmon: plain('nlmon'),
   vcan: plain('vcan'),
   veth,
+  vlan,
   bridge,
   bridge_slave: bridgeSlave,
 }
