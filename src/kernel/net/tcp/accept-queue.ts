@@ -27,7 +27,7 @@ export class AcceptQueue {
   }
 
   get requestsFull(): boolean {
-    return this.requests >= this.backlog
+    return this.requests > this.backlog
   }
 
   push(socket: TcpSock): void {

@@ -50,7 +50,7 @@ import { retransmitQueue, trimHead, unlinkSent } from './retransmit.ts'
 import { updatePacingRate, updateRtt } from './rtt.ts'
 import { checkSackReordering, highestSackSeq, tags, tagWriteQueue } from './sack.ts'
 import type { Segment } from './segment.ts'
-import { after, before } from './sequence.ts'
+import { after, before, between } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
 import { processTlpAck, scheduleLossProbe } from './tail-loss.ts'
 import { probe0When, rearmRto, resetXmitTimer } from './timers.ts'
@@ -73,6 +73,7 @@ export function replaceTsRecent(socket: TcpSock, seq: number): void {
 /** tcp_snd_una_update(). */
 function advanceUna(socket: TcpSock, ack: number): void {
   socket.bytesAcked += (ack - socket.sndUna) | 0
+  if (between(socket.sendUrgent, socket.sndUna, ack)) socket.sendUrgent = ack
   socket.sndUna = ack
 }
 

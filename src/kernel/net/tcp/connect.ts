@@ -90,6 +90,7 @@ function init(socket: TcpSock): void {
   socket.sndWl1 = 0
   purgeWriteQueue(socket)
   socket.sndUna = socket.writeSeq
+  socket.sendUrgent = socket.writeSeq
   socket.sndSml = socket.writeSeq
   socket.sndNxt = socket.writeSeq
   socket.rcvNxt = 0

@@ -34,11 +34,15 @@ import { clampWindow, fastPathCheck, growWindow, measureRcvMss, measureRcvRtt } 
 const HEADROOM = 64
 /** How many pieces are joined to one head: MAX_SKB_FRAGS. */
 const FRAGS_MAX = 17
+const PAGE = 4096
 
 /** What a received packet takes in memory, as a tap device allocates it. Linux 6.1 drivers/net/tun.c: tun_build_skb(). */
 export function receivedTruesize(packet: Packet): number {
   if (packet.socket !== undefined || packet.gsoSize !== 0) return TX_SKB + packet.length
-  return Math.ceil((frameLength(packet) + HEADROOM) / 64) * 64 + SKB_SHARED + SKB_HEAD
+  const length = frameLength(packet) + HEADROOM
+  const data = Math.ceil(length / 64) * 64 + SKB_SHARED
+  // What doesn't fit into a page is allocated by powers of two.
+  return (data <= PAGE ? data : 2 ** Math.ceil(Math.log2(length + SKB_SHARED))) + SKB_HEAD
 }
 
 /** Where a segment's data end, FIN and SYN counted. */
@@ -88,17 +92,22 @@ export function dataReceived(socket: TcpSock, packet: Packet, truesize: number):
 /** A packet whose data go on from what was received: to the reader. tcp_queue_rcv(). Its truesize is counted. */
 export function queueReceived(socket: TcpSock, packet: Packet, truesize: number): void {
   let size = truesize
-  if (socket.received.length > socket.receivedHead && socket.receivedFrags < FRAGS_MAX) {
-    // Joined to the one before: its head alone is saved.
+  const { received, receivedSizes } = socket
+  const last = received.length - 1
+  let joined = 0
+  if (last >= socket.receivedHead && socket.receivedFrags <= FRAGS_MAX && (packet.seq | 0) === socket.rcvNxt) {
+    // Joined to the one before: its head alone is saved, and all is freed when the last of them has been read.
     socket.receivedFrags++
     size -= SKB_HEAD
+    joined = receivedSizes[last]!
+    receivedSizes[last] = 0
     socket.tcp.counters.TCPRcvCoalesce++
   } else socket.receivedFrags = 1
   const end = endOf(packet)
   socket.bytesReceived += (end - socket.rcvNxt) | 0
   socket.rcvNxt = end
-  socket.received.push(packet)
-  socket.receivedSizes.push(size)
+  received.push(packet)
+  receivedSizes.push(joined + size)
   socket.rmemAlloc += size
 }
 
@@ -310,6 +319,7 @@ function takeOutOfOrder(socket: TcpSock): void {
     if (!after(end, socket.rcvNxt)) continue
     queueReceived(socket, packet, truesize)
     if (packet.tcpFlags & FIN) {
+      queue.splice(0, taken)
       receiveFin(socket)
       return
     }

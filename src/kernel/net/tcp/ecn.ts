@@ -1,6 +1,6 @@
 /** Explicit congestion notification: tcp_ecn is 2, so it is agreed to when asked for. RFC 3168. Linux 6.1 net/ipv4/tcp_output.c: tcp_ecn_send(). */
 import type { Packet } from '#wire/inet'
-import { CWR, ECE, F_ECE } from './constants.ts'
+import { CWR, ECE, F_ECE, SYN } from './constants.ts'
 import type { Segment } from './segment.ts'
 import { before } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
@@ -42,5 +42,5 @@ export function ecnAcceptCwr(socket: TcpSock, packet: Packet): void {
 
 /** tcp_ecn_rcv_ecn_echo(). */
 export function ecnEcho(socket: TcpSock, packet: Packet): number {
-  return socket.ecnOk && packet.tcpFlags & ECE ? F_ECE : 0
+  return socket.ecnOk && packet.tcpFlags & ECE && !(packet.tcpFlags & SYN) ? F_ECE : 0
 }

@@ -26,7 +26,7 @@ import type { Request } from './request.ts'
 import { estimatedRto, usecsToJiffies } from './rtt.ts'
 import { between } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
-import { resetXmitTimer } from './timers.ts'
+import { resetXmitTimer, retransmitTimer } from './timers.ts'
 
 const UNREACHABLE = 3
 const REDIRECT = 5
@@ -132,5 +132,6 @@ export function revertBackoff(socket: TcpSock, seq: number): void {
   socket.rto = Math.min(base * 2 ** socket.backoff, RTO_MAX)
   socket.refresh()
   const left = socket.rto - usecsToJiffies(socket.mstampUs - head.sentUs)
-  resetXmitTimer(socket, TIMER_RETRANS, Math.max(left, 1), RTO_MAX)
+  if (left > 0) resetXmitTimer(socket, TIMER_RETRANS, left, RTO_MAX)
+  else retransmitTimer(socket)
 }

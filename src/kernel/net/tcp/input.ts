@@ -68,6 +68,7 @@ import { after, before, between } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
 import { finTime, keepaliveTime, resetXmitTimer } from './timers.ts'
 import { enterTimeWait } from './timewait.ts'
+import { takeUrgent } from './urgent.ts'
 import {
   expandSendBuffer,
   fastPathCheck,
@@ -469,6 +470,7 @@ export function receiveEstablished(socket: TcpSock, packet: Packet): void {
   if (!validate(socket, packet, seq, end, true)) return
   if (receiveAck(socket, packet, seq, end, F_SLOWPATH | F_UPDATE_TS_RECENT) < 0) return
   if (socket.sawTstamp) measureRcvRttByEcho(socket, (end - seq) | 0)
+  takeUrgent(socket, packet)
   queueData(socket, packet)
   dataSendCheck(socket)
   ackSendCheck(socket)
@@ -541,6 +543,7 @@ export function stateProcess(socket: TcpSock, packet: Packet): Verdict {
     default:
       break
   }
+  takeUrgent(socket, packet)
   switch (socket.state as number) {
     case TCP_CLOSE_WAIT:
     case TCP_CLOSING:
@@ -583,6 +586,7 @@ function becomeEstablished(socket: TcpSock, packet: Packet, seq: number): void {
   setState(socket, TCP_ESTABLISHED)
   socket.queue.wake()
   socket.sndUna = packet.ack | 0
+  socket.sendUrgent = socket.sndUna
   socket.sndWnd = packet.window * 2 ** socket.sndWscale
   socket.sndWl1 = seq
   updatePacingRate(socket)

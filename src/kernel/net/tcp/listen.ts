@@ -171,7 +171,7 @@ export function connectionRequest(
 }
 
 /** tcp_openreq_init_rwin(). */
-function openWindow(listener: TcpSock, request: Request): void {
+function openWindow(listener: TcpSock, request: Request, known = 0): void {
   const { af } = request
   const path = request.path!
   const mss = clampMss(listener, af.advmss(path))
@@ -180,7 +180,7 @@ function openWindow(listener: TcpSock, request: Request): void {
   if (listener.receiveBufferLocked && (clamp > full || clamp === 0)) clamp = full
   const opened = initialWindow(
     full,
-    mss - (request.tstampOk ? TIMESTAMPS_ALIGNED : 0),
+    known || mss - (request.tstampOk ? TIMESTAMPS_ALIGNED : 0),
     clamp,
     request.wscaleOk,
     af.metric(path, 'initrwnd'),
@@ -422,6 +422,7 @@ function createChild(listener: TcpSock, request: Request, packet: Packet): TcpSo
   const snd = (request.sntIsn + 1) | 0
   child.sndSml = snd
   child.sndUna = snd
+  child.sendUrgent = snd
   child.sndNxt = snd
   child.writeSeq = snd
   child.pushedSeq = snd
@@ -545,7 +546,7 @@ export function cookieCheck(listener: TcpSock, af: AddressFamily, packet: Packet
   }
   request.path = af.requestPath(listener, request)
   if (!request.path) return undefined
-  openWindow(listener, request)
+  openWindow(listener, request, mss)
   const child = createChild(listener, request, packet)
   if (!child) return undefined
   tcp.connections.add(child)

@@ -27,6 +27,7 @@ import {
 } from './constants.ts'
 import { cwndValidate } from './cwnd.ts'
 import { tryEcnSend } from './ecn.ts'
+import { checkSpace } from './input.ts'
 import { currentMss } from './mss.ts'
 import { emitSack, emitSynOptions, sackRoom } from './options.ts'
 import { dataSent, rateSent } from './rate.ts'
@@ -36,6 +37,7 @@ import { after, before } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
 import { scheduleLossProbe } from './tail-loss.ts'
 import { rearmRto, resetXmitTimer } from './timers.ts'
+import { markUrgent, urgentMode } from './urgent.ts'
 import { selectWindow } from './window.ts'
 
 /** How many segments on the wire a stretch is. tcp_set_skb_tso_segs(). */
@@ -110,6 +112,7 @@ function send(
     if (socket.sacks.length !== 0 || socket.dsack) packet.tcpOptions = sackOption(socket)
     packet.window = selectWindow(socket)
     if (socket.ecnOk) tryEcnSend(socket, packet, segment)
+    if (urgentMode(socket)) markUrgent(socket, packet)
   }
   let count = 1
   let length = 0
@@ -278,6 +281,7 @@ export function newDataSent(socket: TcpSock, segment: Segment): void {
   socket.packetsOut += segment.segments
   if (prior === 0 || socket.pending === TIMER_LOSS_PROBE) rearmRto(socket)
   socket.tcp.counters.TCPOrigDataSent += segment.segments
+  if (socket.noSpace) checkSpace(socket)
 }
 
 /**
@@ -306,12 +310,12 @@ export function writeXmit(socket: TcpSock, mss: number, nonagle: number, pushOne
     }
     if (count === 1) {
       const own = segment === socket.unsent.tail ? nonagle : NAGLE_PUSH
-      if (!(own & NAGLE_PUSH) && !(segment.flags & FIN)) {
+      if (!(own & NAGLE_PUSH) && !(segment.flags & FIN) && !urgentMode(socket)) {
         if (nagleHolds(segment.length < mss, socket, own)) break
       }
     } else if (pushOne === 0 && shouldDefer(socket, segment, maxSegments)) break
     let limit = mss
-    if (count > 1) {
+    if (count > 1 && !urgentMode(socket)) {
       limit = splitPoint(socket, segment, mss, Math.min(quota, maxSegments), nonagle)
     }
     if (segment.length > limit) fragment(socket, segment, limit, mss, false)

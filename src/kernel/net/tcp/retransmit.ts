@@ -1,6 +1,8 @@
 /** Sending again. Linux 6.1 net/ipv4/tcp_output.c: tcp_retransmit_skb(), tcp_xmit_retransmit_queue(). */
 import {
   CA_LOSS,
+  CWR,
+  ECE,
   EVER_RETRANS,
   LOST,
   RETRANS,
@@ -37,8 +39,7 @@ function tryCollapse(socket: TcpSock, segment: Segment, space: number): void {
   let first = true
   let room = space
   for (let next = segment.next; next !== undefined; next = segment.next) {
-    if (next.segments > 1 || segment.segments > 1 || next.sacked & SACKED_ACKED || segment.eor || next.length === 0)
-      return
+    if (next.segments > 1 || segment.segments > 1 || next.sacked & SACKED_ACKED || segment.eor) return
     room -= next.length
     if (first) {
       first = false
@@ -101,6 +102,9 @@ export function retransmitRaw(socket: TcpSock, segment: Segment, count: number):
     const room = Math.min(window, mss)
     if (segment.length < room) tryCollapse(socket, segment, room)
   }
+  // A SYN that asks for ECN and isn't answered is repeated without asking. RFC 3168 section 6.1.1.1.
+  const asks = SYN | ECE | CWR
+  if ((segment.flags & asks) === asks && socket.sysctls.ecnFallback !== 0) segment.flags &= ~(ECE | CWR)
   const { counters } = socket.tcp
   counters.RetransSegs += segment.segments
   if (segment.flags & SYN) counters.TCPSynRetrans++

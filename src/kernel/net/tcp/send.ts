@@ -51,7 +51,7 @@ function append(segment: Segment, bytes: Uint8Array, at: number, length: number,
 }
 
 /** Takes as much as there is room for; returns how much. The bytes are the socket's from here on. */
-export function sendBytes(socket: TcpSock, bytes: Uint8Array, more: boolean): number {
+export function sendBytes(socket: TcpSock, bytes: Uint8Array, more: boolean, urgent = false): number {
   checkAppLimited(socket)
   let mss = currentMss(socket)
   let goal = sizeGoal(socket, mss)
@@ -87,14 +87,15 @@ export function sendBytes(socket: TcpSock, bytes: Uint8Array, more: boolean): nu
   }
   const whole = copied === bytes.length
   if (!whole) socket.noSpace = true
-  if (copied !== 0) push(socket, whole && more, mss, whole ? socket.nonagle : NAGLE_PUSH)
+  if (copied !== 0) push(socket, whole && more, mss, whole ? socket.nonagle : NAGLE_PUSH, whole && urgent)
   return copied
 }
 
 /** tcp_push(). */
-function push(socket: TcpSock, more: boolean, mss: number, nonagle: number): void {
+function push(socket: TcpSock, more: boolean, mss: number, nonagle: number, urgent: boolean): void {
   const tail = socket.unsent.tail
   if (tail === undefined) return
   if (!more || forcedPush(socket)) markPush(socket, tail)
+  if (urgent) socket.sendUrgent = socket.writeSeq
   pushPending(socket, mss, more ? NAGLE_CORK : nonagle)
 }

@@ -14,6 +14,8 @@ import {
   POLLHUP,
   POLLIN,
   POLLOUT,
+  POLLPRI,
+  POLLRDHUP,
   type Received,
   type SockAddr,
   type SysResult,
@@ -48,6 +50,7 @@ import { leave } from './receive.ts'
 import { sendBytes } from './send.ts'
 import { TcpSock } from './sock.ts'
 import { getOption, setOption } from './socket-options.ts'
+import { atUrgent, bytesBeforeUrgent, hasUrgent, passUrgent, receiveUrgent } from './urgent.ts'
 import { adjustReceiveSpace, fastPathCheck, offerableWindow } from './window.ts'
 
 const CONNECTING = states(TCP_SYN_SENT, TCP_SYN_RECV)
@@ -215,7 +218,8 @@ export class TcpSocket implements KernelSocket {
     const { sock } = this
     this.#settle()
     if ((1 << sock.state) & CONNECTING) {
-      sock.writePending = true
+      // A writer who waits here has his data ride on the handshake's last segment.
+      sock.writePending = flags.dontWait !== true
       return fail('EAGAIN')
     }
     sock.writePending = false
@@ -223,7 +227,7 @@ export class TcpSocket implements KernelSocket {
     if (sock.state !== TCP_ESTABLISHED && sock.state !== TCP_CLOSE_WAIT) return fail('EPIPE')
     if (bytes.length === 0) return ok(0)
     sock.busy = true
-    const taken = sendBytes(sock, bytes, (flags as { more?: boolean }).more === true)
+    const taken = sendBytes(sock, bytes, flags.more === true, flags.oob === true)
     leave(sock)
     return taken === 0 ? fail('EAGAIN') : ok(taken)
   }
@@ -231,7 +235,7 @@ export class TcpSocket implements KernelSocket {
   receive(length: number, flags: MessageFlags): SysResult<Received> {
     if (flags.errorQueue) return fail('EAGAIN')
     const { sock } = this
-    const got = this.read(length, flags.peek === true)
+    const got = flags.oob ? this.#urgent(length, flags.peek === true) : this.read(length, flags.peek === true)
     if (!got.ok) return got
     return ok({
       bytes: got.value,
@@ -240,6 +244,12 @@ export class TcpSocket implements KernelSocket {
       timeNs: sock.host.sim.nowNs,
       control: {},
     })
+  }
+
+  #urgent(length: number, peek: boolean): SysResult<Uint8Array> {
+    this.#settle()
+    if (this.sock.state === TCP_LISTEN) return fail('ENOTCONN')
+    return receiveUrgent(this.sock, length, peek)
   }
 
   /** tcp_recvmsg(). */
@@ -309,12 +319,15 @@ export class TcpSocket implements KernelSocket {
     if (sock.state === TCP_LISTEN) return sock.accepts!.length > 0 ? POLLIN : 0
     let events = 0
     if (sock.shutdown === SHUTDOWN_MASK || sock.state === TCP_CLOSE) events |= POLLHUP
-    if (sock.shutdown & RCV_SHUTDOWN) events |= POLLIN
+    if (sock.shutdown & RCV_SHUTDOWN) events |= POLLIN | POLLRDHUP
     if (!((1 << sock.state) & CONNECTING)) {
-      if (availableBytes(sock) >= sock.receiveLowat) events |= POLLIN
+      // An urgent byte alone isn't there to be read.
+      const least = atUrgent(sock) && !sock.oobInline ? sock.receiveLowat + 1 : sock.receiveLowat
+      if (sock.unread >= least) events |= POLLIN
       if (sock.shutdown & SEND_SHUTDOWN) events |= POLLOUT
       else if (writeable(sock)) events |= POLLOUT
       else sock.noSpace = true
+      if (hasUrgent(sock)) events |= POLLPRI
     }
     if (sock.error !== undefined) events |= POLLERR
     return events
@@ -356,6 +369,8 @@ function takeError(sock: TcpSock): Errno | undefined {
 /** What can be read at once. tcp_inq(). */
 export function availableBytes(sock: TcpSock): number {
   if ((1 << sock.state) & CONNECTING) return 0
+  const beforeUrgent = bytesBeforeUrgent(sock)
+  if (beforeUrgent !== undefined) return beforeUrgent
   const bytes = sock.unread
   // The FIN has a number too, but nothing is read there.
   return sock.done && bytes > 0 ? bytes - 1 : bytes
@@ -379,7 +394,8 @@ function take(sock: TcpSock, length: number, peek: boolean): Uint8Array {
       seq = (seq + used) | 0
       if (!peek) {
         sock.copiedSeq = seq
-        if (at === length || skip + used === packet.length) adjustReceiveSpace(sock)
+        // Once for each head, as the kernel has them joined.
+        if (at === length || (skip + used === packet.length && sock.receivedSizes[index] !== 0)) adjustReceiveSpace(sock)
       }
     }
     if (skip + used >= packet.length) {

@@ -45,7 +45,7 @@ import { reorderingTimeout } from './rack.ts'
 import { enterLoss } from './recovery.ts'
 import { retransmit } from './retransmit.ts'
 import { estimatedRto, jiffiesToUsecs, rtoMin, usecsToJiffies } from './rtt.ts'
-import { before } from './sequence.ts'
+import { before, between } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
 import { sendLossProbe } from './tail-loss.ts'
 import { enterTimeWait } from './timewait.ts'
@@ -218,7 +218,8 @@ function writeTimeout(socket: TcpSock): boolean {
   return true
 }
 
-function retransmitTimer(socket: TcpSock): void {
+/** Nothing was acknowledged in time. tcp_retransmit_timer(). */
+export function retransmitTimer(socket: TcpSock): void {
   if (socket.packetsOut === 0) return
   const head = socket.sent.head!
   const { counters } = socket.tcp
@@ -363,6 +364,12 @@ export function writeWakeup(socket: TcpSock, counter: 'TCPWinProbe' | 'TCPKeepAl
     segment.flags |= PSH
     if (transmitSegment(socket, segment) === undefined) newDataSent(socket, segment)
     return
+  }
+  // Urgent data are told of by a probe that has a number of its own.
+  const urgent = between(socket.sendUrgent, (socket.sndUna + 1) | 0, (socket.sndUna + 0xffff) | 0)
+  if (urgent) {
+    socket.tcp.counters[counter]++
+    transmitControl(socket, socket.sndUna, ACK)
   }
   socket.tcp.counters[counter]++
   transmitControl(socket, (socket.sndUna - 1) | 0, ACK)
