@@ -6,7 +6,7 @@
  *     setDeviceUp(device, true)
  */
 import { assert } from '#base/check'
-import { defineState, type Host, type KernelImage } from '#kernel/core'
+import { defineState, type Host, type KernelImage, type State } from '#kernel/core'
 import type { Packet } from '#wire/inet'
 import { arpProtocol, arpReceive } from './arp.ts'
 import { ETHERNET, IFF_UP, LOOPBACK, type Looks, loopbackDriver, NetDevice } from './device.ts'
@@ -100,15 +100,28 @@ export class NetState {
   }
 }
 
-/** A host's network; it has a loopback device from the first look on. */
-export const netState = defineState((host) => {
+const states = defineState((host) => {
   const net = new NetState(host)
   const lo = new NetDevice(net, 'lo', LOOPBACK, 0)
   lo.driver = loopbackDriver
   lo.carrier = true
-  registerDevice(lo)
+  enlist(lo)
   return net
 })
+
+/** A host's network; it has a loopback device from the first look on. */
+export const netState: State<NetState> = {
+  of(host) {
+    const present = states.peek(host)
+    if (present !== undefined) return present
+    const net = states.of(host)
+    // Whoever is told of the loopback device may ask for the network: it has to be there by now.
+    notifyNetdev('REGISTER', net.devices[0]!)
+    return net
+  },
+  peek: states.peek,
+  drop: states.drop,
+}
 
 const IFNAMSIZ = 16
 
@@ -132,6 +145,12 @@ export function chooseDeviceName(net: NetState, name: string): string | Refusal 
 
 /** Puts a device that was made into its host's list, and tells everybody. Linux: register_netdevice(). */
 export function registerDevice(device: NetDevice): Refusal | undefined {
+  const refusal = enlist(device)
+  if (refusal === undefined) notifyNetdev('REGISTER', device)
+  return refusal
+}
+
+function enlist(device: NetDevice): Refusal | undefined {
   const { net } = device
   const name = chooseDeviceName(net, device.name)
   if (typeof name !== 'string') return name
@@ -141,7 +160,6 @@ export function registerDevice(device: NetDevice): Refusal | undefined {
   if (!device.carrier || device.dormant) device.operstate = rfc2863(device)
   if (device.addressAssignType === 0) device.permanentAddress = device.address
   list(net, device)
-  notifyNetdev('REGISTER', device)
   return undefined
 }
 
