@@ -6,6 +6,7 @@ import { formatIpv4 } from '#wire/inet'
 import { HELP } from './help.ts'
 import { type HpingOptions, parseHpingOptions } from './options.ts'
 import { buildPackets, type Draft, headersOf, knownIcmpType } from './packet.ts'
+import { GlibcRandom } from './random.ts'
 import { dumpLines, errorName, flagText, parseReply, type Reply, routeLines } from './replies.ts'
 import { scan } from './scan.ts'
 import { findInterface, type Outgoing, resolve, sourceTowards } from './target.ts'
@@ -54,6 +55,11 @@ function* main(sys: Sys, io: Stdio, words: string[]): Body<number> {
     }
     source = spoofed
   }
+  // What the interface can't carry whole is cut as the kernel would cut it.
+  if (!options.fragment && headersOf(options) + options.dataSize > out.mtu) {
+    options.fragment = true
+    options.virtualMtu = (out.mtu - 20) & ~7
+  }
   if (options.debug || options.verbose) {
     if (options.mode === 'scan') io.flush()
     else io.print(usingLine(out))
@@ -96,6 +102,7 @@ export class Session {
   received = 0
   lastFlags = 0
   stopped = false
+  readonly #random: GlibcRandom
   #times: Sent[] = []
   #rttMin = Number.POSITIVE_INFINITY
   #rttMax = 0
@@ -115,14 +122,14 @@ export class Session {
     this.destination = destination
     this.source = source
     this.wire = new Wire(sys)
+    this.#random = new GlibcRandom(sys.realtime().s | 0)
     this.basePort = options.sourcePort ?? 1024 + (this.random() % 2000)
     this.ttl = options.ttl
     this.port = options.destinationPort
   }
 
   random(): number {
-    const bytes = this.sys.getrandom(4)
-    return ((bytes[0]! & 127) * 0x1000000 + bytes[1]! * 0x10000 + bytes[2]! * 256 + bytes[3]!) >>> 0
+    return this.#random.next()
   }
 
   *run(): Body<number> {
@@ -235,8 +242,14 @@ export class Session {
     }
     const sourcePort = options.keepPort ? this.basePort : (this.basePort + this.sentCount) & 0xffff
     const destination = options.randomDestination ? this.#randomAddress() : this.destination
+    const source = options.randomSource ? this.#randomSource() : this.source
+    // In this order, and each only if it is needed and wasn't given.
+    const isTcp = options.mode === 'tcp' || options.mode === 'scan'
+    const sequence = options.sequence ?? (isTcp ? this.random() : 0)
+    const acknowledgement = options.acknowledgement ?? (isTcp ? this.random() : 0)
+    const clock = options.timestamp ? (this.random() ^ (this.random() << 1)) >>> 0 : 0
     const draft: Draft = {
-      source: options.randomSource ? (this.random() * 2 + (this.random() & 1)) >>> 0 : this.source,
+      source,
       destination,
       sourcePort,
       destinationPort: port,
@@ -244,10 +257,10 @@ export class Session {
       id: options.id ?? this.random() & 0xffff,
       number: this.sentCount,
       pid: sys.pid,
-      sequence: options.sequence ?? this.random(),
-      acknowledgement: options.acknowledgement ?? this.random(),
+      sequence,
+      acknowledgement,
       midnightMs: this.#midnightMs(),
-      clock: Math.floor(sys.monotonicNs() / 1e6) >>> 0,
+      clock,
       data: this.#data(),
     }
     const atNs = sys.monotonicNs()
@@ -268,6 +281,12 @@ export class Session {
   #midnightMs(): number {
     const { s, ns } = this.sys.realtime()
     return (s % 86_400) * 1000 + Math.floor(ns / 1e6)
+  }
+
+  #randomSource(): number {
+    let address = 0
+    for (let i = 0; i < 4; i++) address = address * 256 + (this.random() & 255)
+    return address
   }
 
   #randomAddress(): number {
@@ -434,7 +453,7 @@ export class Session {
     }
     const name = errorName(type, code)
     const quoted = headerLength + 8
-    if (name === undefined || bytes.length < quoted + 28) return
+    if (name === undefined || bytes.length < quoted + 20) return
     // Only what was said of our own packets.
     if (!this.options.randomDestination && view.getUint32(quoted + 16) !== this.destination) return
     // The codes from "network unknown" to "host unreachable for TOS" it doesn't know.

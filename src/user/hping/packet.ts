@@ -82,7 +82,7 @@ function ipPacket(
 function optionBytes(options: HpingOptions): Uint8Array {
   if (options.recordRoute) {
     const bytes = new Uint8Array(40)
-    bytes.set([1, 7, 39, 8, 1, 2, 3, 4])
+    bytes.set([7, 39, 8, 1, 2, 3, 4, 1])
     return bytes
   }
   const listed = options.looseRoute ?? options.strictRoute
@@ -195,7 +195,8 @@ function quote(options: HpingOptions, draft: Draft, into: Uint8Array): void {
   const view = new DataView(into.buffer, into.byteOffset, into.length)
   into[0] = (options.quotedVersion << 4) | options.quotedHeaderWords
   view.setUint16(2, options.quotedLength ?? 28)
-  view.setUint16(4, options.quotedId ?? draft.pid & 0xffff)
+  // --icmp-ipid is read and not heeded: it writes its process's number.
+  view.setUint16(4, draft.pid & 0xffff)
   into[8] = 64
   into[9] = options.quotedProtocol
   view.setUint32(12, options.quotedSource)
@@ -204,7 +205,11 @@ function quote(options: HpingOptions, draft: Draft, into: Uint8Array): void {
   view.setUint16(20, options.quotedSourcePort ?? 0)
   view.setUint16(22, options.quotedDestinationPort ?? 0)
   view.setUint16(24, 8)
-  view.setUint16(26, internetChecksum(into, 20, 6))
+  // Over a pseudo header with the whole packet's length.
+  const { quotedSource: source, quotedDestination: destination, quotedProtocol } = options
+  const pseudo =
+    (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + quotedProtocol + 28
+  view.setUint16(26, internetChecksum(into, 20, 6, pseudo))
 }
 
 /** The 20 bytes and more that a request's headers take, as its first line says. */

@@ -47,7 +47,8 @@ export function parseReply(bytes: Uint8Array): Reply | undefined {
     headerLength,
     ttl: bytes[8]!,
     id: view.getUint16(4),
-    dontFragment: (view.getUint16(6) & 0x4000) !== 0,
+    // It looks at the whole word: what is a fragment shows as DF, too.
+    dontFragment: view.getUint16(6) !== 0,
   }
 }
 

@@ -77,7 +77,7 @@ export function* scan(session: Session, using: string): Body<number> {
     while (sys.monotonicNs() < untilNs && waiting.length > 0 && !session.stopped) {
       for (const { bytes } of yield* wire.receive(untilNs)) {
         const reply = parseReply(bytes)
-        if (!reply || reply.protocol !== 6 || reply.source !== session.destination) continue
+        if (reply?.protocol !== 6 || reply.source !== session.destination) continue
         const { view, headerLength } = reply
         if (bytes.length < headerLength + 20 || view.getUint16(headerLength + 2) !== sourcePort) continue
         const port = view.getUint16(headerLength)
