@@ -222,7 +222,7 @@ export class Player {
       case 'shutdown':
         return plain(socket.shutdown!(second.toUpperCase() as 'RD' | 'WR' | 'RDWR'))
       case 'poll':
-        return pollText(file.poll() & 0x2017)
+        return pollText(file.poll() & 0x201f)
       case 'unread':
       case 'unsent': {
         const answer = file.ioctl!(step.name === 'unread' ? 'SIOCINQ' : 'SIOCOUTQ', undefined)
@@ -246,10 +246,9 @@ export class Player {
       case 'info': {
         const got = socket.getOption('IPPROTO_TCP', 'TCP_INFO')
         if (!got.ok) return got.errno
-        const info = got.value as Record<string, number>
         return step.arguments
           .slice(1)
-          .map((field) => infoText(field, info[field] ?? Number.NaN))
+          .map((field) => infoText(field, infoField(got.value as Info, field)))
           .join(' ')
       }
     }
@@ -308,4 +307,24 @@ function optionValue(name: string, text: string): unknown {
   if (name === 'TCP_CONGESTION') return text
   if (name === 'SO_LINGER') return text === 'off' ? { on: false, seconds: 0 } : { on: true, seconds: Number(text) }
   return Number(text)
+}
+
+type Info = Record<string, number | boolean>
+
+/** A field by its name in struct tcp_info. */
+function infoField(info: Info, name: string): number {
+  const bit = (field: string, value: number) => (info[field] ? value : 0)
+  switch (name) {
+    case 'options':
+      return bit('timestamps', 1) | bit('sack', 2) | bit('wscale', 4) | bit('ecn', 8) | bit('ecnSeen', 16)
+    case 'wscale':
+      return Number(info['sndWscale']) | (Number(info['rcvWscale']) << 4)
+    case 'cwnd':
+      return Number(info['sndCwnd'])
+    case 'ssthresh':
+      return Number(info['sndSsthresh'])
+    case 'rcv_ooopack':
+      return Number(info['rcvOooPack'])
+  }
+  return Number(info[name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())] ?? Number.NaN)
 }

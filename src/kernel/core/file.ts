@@ -4,10 +4,12 @@ import type { Host } from './host.ts'
 import type { WaitQueue } from './wait.ts'
 
 export const POLLIN = 0x001
+export const POLLPRI = 0x002
 export const POLLOUT = 0x004
 export const POLLERR = 0x008
 export const POLLHUP = 0x010
 export const POLLNVAL = 0x020
+export const POLLRDHUP = 0x2000
 
 /**
  * One open file description, shared by the descriptors that `dup` or `fork` made. read and write never block: they
@@ -115,6 +117,10 @@ export interface MessageFlags {
   dontWait?: boolean
   peek?: boolean
   errorQueue?: boolean
+  /** MSG_OOB: urgent data. */
+  oob?: boolean
+  /** MSG_MORE: more comes, don't send what isn't full. */
+  more?: boolean
   dontRoute?: boolean
   confirm?: boolean
   /** MSG_NOSIGNAL. */

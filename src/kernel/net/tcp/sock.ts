@@ -274,17 +274,10 @@ export class TcpSock extends Endpoint {
   /** In sequence; the packets in order of their numbers, from `receivedHead` on. */
   received: Packet[] = []
   receivedHead = 0
-  /** What each of them takes in memory, and whether it is joined to the one before: only a whole group's memory is freed. */
+  /** What each of them takes in memory (all that are joined: the last), and how many are joined to the last head. */
   receivedSizes: number[] = []
-  receivedJoined: boolean[] = []
-  /** How many are joined to the last group's head, and how many bytes could be copied behind it. */
   receivedFrags = 0
-  receivedRoom = 0
-  /** What was read of a group that isn't read to its end. */
-  receivedEaten = 0
   outOfOrder: Packet[] = []
-  outOfOrderSizes: number[] = []
-  outOfOrderJoined: boolean[] = []
   /** The urgent byte and what is known of it (tp->urg_data), and its number. See urgent.ts. */
   urgentData = 0
   urgentSeq = 0

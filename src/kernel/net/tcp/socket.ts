@@ -50,7 +50,7 @@ import { leave } from './receive.ts'
 import { sendBytes } from './send.ts'
 import { TcpSock } from './sock.ts'
 import { getOption, setOption } from './socket-options.ts'
-import { atUrgent, bytesBeforeUrgent, hasUrgent, passUrgent, receiveUrgent } from './urgent.ts'
+import { atUrgent, bytesAheadOfUrgent, hasUrgent, passUrgent, receiveUrgent } from './urgent.ts'
 import { adjustReceiveSpace, fastPathCheck, offerableWindow } from './window.ts'
 
 const CONNECTING = states(TCP_SYN_SENT, TCP_SYN_RECV)
@@ -257,7 +257,9 @@ export class TcpSocket implements KernelSocket {
     const { sock } = this
     this.#settle()
     if (sock.state === TCP_LISTEN) return fail('ENOTCONN')
-    const available = availableBytes(sock)
+    let from = sock.copiedSeq
+    let available = availableBytes(sock)
+    if (sock.urgentData !== 0) ({ from, available } = this.#readable(peek))
     if (available === 0) {
       if (sock.done) return ok(NO_BYTES)
       const error = takeError(sock)
@@ -271,10 +273,27 @@ export class TcpSocket implements KernelSocket {
     }
     if (length === 0) return ok(NO_BYTES)
     sock.busy = true
-    const bytes = take(sock, Math.min(length, available), peek)
+    const bytes = take(sock, from, Math.min(length, available), peek)
+    if (!peek) passUrgent(sock)
     cleanup(sock, bytes.length)
     leave(sock)
     return ok(bytes)
+  }
+
+  /** Where reading begins and how far it goes: up to an urgent byte, which itself is left out. */
+  #readable(peek: boolean): { from: number; available: number } {
+    const { sock } = this
+    if ((1 << sock.state) & CONNECTING) return { from: sock.copiedSeq, available: 0 }
+    const available = sock.unread - (sock.done && sock.unread > 0 ? 1 : 0)
+    const ahead = bytesAheadOfUrgent(sock)
+    if (ahead === undefined || (ahead === 0 && sock.oobInline)) return { from: sock.copiedSeq, available }
+    if (ahead > 0) return { from: sock.copiedSeq, available: Math.min(available, ahead) }
+    const from = (sock.copiedSeq + 1) | 0
+    if (!peek && available === 1) {
+      sock.copiedSeq = from
+      passUrgent(sock)
+    }
+    return { from, available: available - 1 }
   }
 
   /** inet_shutdown(). */
@@ -369,33 +388,34 @@ function takeError(sock: TcpSock): Errno | undefined {
 /** What can be read at once. tcp_inq(). */
 export function availableBytes(sock: TcpSock): number {
   if ((1 << sock.state) & CONNECTING) return 0
-  const beforeUrgent = bytesBeforeUrgent(sock)
-  if (beforeUrgent !== undefined) return beforeUrgent
+  const ahead = sock.oobInline ? undefined : bytesAheadOfUrgent(sock)
+  if (ahead !== undefined) return ahead
   const bytes = sock.unread
   // The FIN has a number too, but nothing is read there.
   return sock.done && bytes > 0 ? bytes - 1 : bytes
 }
 
 /** Copies so many bytes out, which are there. */
-function take(sock: TcpSock, length: number, peek: boolean): Uint8Array {
+function take(sock: TcpSock, from: number, length: number, peek: boolean): Uint8Array {
   const bytes = new Uint8Array(length)
   let at = 0
-  let seq = sock.copiedSeq
+  let seq = from
   let index = sock.receivedHead
   while (at < length) {
     const packet = sock.received[index]!
     const skip = (seq - (packet.seq | 0)) | 0
     const used = Math.min(packet.length - skip, length - at)
     if (used > 0) {
-      const from = packet.offset + skip
-      if (from === 0 && used === packet.buffer.length) bytes.set(packet.buffer, at)
-      else bytes.set(packet.buffer.subarray(from, from + used), at)
+      const start = packet.offset + skip
+      if (start === 0 && used === packet.buffer.length) bytes.set(packet.buffer, at)
+      else bytes.set(packet.buffer.subarray(start, start + used), at)
       at += used
       seq = (seq + used) | 0
       if (!peek) {
         sock.copiedSeq = seq
         // Once for each head, as the kernel has them joined.
-        if (at === length || (skip + used === packet.length && sock.receivedSizes[index] !== 0)) adjustReceiveSpace(sock)
+        if (at === length || (skip + used === packet.length && sock.receivedSizes[index] !== 0))
+          adjustReceiveSpace(sock)
       }
     }
     if (skip + used >= packet.length) {

@@ -50,9 +50,9 @@ export function atUrgent(socket: TcpSock): boolean {
   return socket.urgentData !== 0 && socket.urgentSeq === socket.copiedSeq
 }
 
-/** How many bytes come before an urgent one that isn't read with the others; undefined if there is none ahead. */
-export function bytesBeforeUrgent(socket: TcpSock): number | undefined {
-  if (socket.oobInline || socket.urgentData === 0) return undefined
+/** How many bytes come before the urgent one; undefined if there is none ahead. */
+export function bytesAheadOfUrgent(socket: TcpSock): number | undefined {
+  if (socket.urgentData === 0) return undefined
   if (before(socket.urgentSeq, socket.copiedSeq) || !before(socket.urgentSeq, socket.rcvNxt)) return undefined
   return (socket.urgentSeq - socket.copiedSeq) | 0
 }
