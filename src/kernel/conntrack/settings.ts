@@ -21,6 +21,10 @@ export class ConntrackSettings {
   events = 2
   timestamp = 0
   dccpLoose = 1
+  hooksLwtunnel = 0
+  frag6High = 4 * 1024 * 1024
+  frag6Low = 3 * 1024 * 1024
+  frag6Timeout = MINUTE
   tcpLoose = 1
   tcpBeLiberal = 0
   tcpIgnoreInvalidRst = 0

@@ -128,6 +128,11 @@ export function installConntrackSysctls(image: KernelImage): void {
   SCTP_TIMEOUTS.forEach((name, i) => {
     seconds(image, `nf_conntrack_sctp_timeout_${name}`, member('sctp', i + 1))
   })
+  // Lightweight tunnels have no hooks here, and IPv6's fragments are told of by other files.
+  image.sysctl(sysctl('nf_hooks_lwtunnel', plain('hooksLwtunnel'), 0, 1, 1))
+  image.sysctl(sysctl('nf_conntrack_frag6_high_thresh', plain('frag6High'), 0, INT_MAX, 1))
+  image.sysctl(sysctl('nf_conntrack_frag6_low_thresh', plain('frag6Low'), 0, INT_MAX, 1))
+  seconds(image, 'nf_conntrack_frag6_timeout', plain('frag6Timeout'))
   KEPT.forEach((name, i) => {
     seconds(image, name, member('kept', i))
   })

@@ -71,6 +71,8 @@ export interface ToolOptions {
   zero: boolean
   events: Set<string> | undefined
   output: OutputFormat
+  /** Labels were asked for; there is no file of their names. */
+  labels: boolean
   /** The options that were given, by their long names. */
   given: Set<string>
 }
@@ -206,6 +208,9 @@ const TAKES: Record<Command | 'none', string> = {
   none: '',
 }
 
+/** Options that don't choose among connections. */
+const UNFILTERED = new Set(['zero', 'output', 'family', 'buffer-size'])
+
 const WITH_VALUE = new Set([...'sdrqpteumifocbwl()'])
 const MAYBE_VALUE = new Set([...'LIUDGEFCngj'])
 
@@ -244,6 +249,7 @@ function emptyOptions(): ToolOptions {
     zero: false,
     events: undefined,
     output: { extended: false, id: false, timestamp: false, ktimestamp: false, xml: false, save: false },
+    labels: false,
     given: new Set(),
   }
 }
@@ -448,7 +454,8 @@ class Parser {
     const { output } = this.#options
     for (const word of text.split(',')) {
       if (word in output) output[word as keyof OutputFormat] = true
-      else if (word !== 'labels' && word !== 'userspace') throw new ToolError(`Bad parameter \`${word}'`)
+      else if (word === 'labels') this.#options.labels = true
+      else if (word !== 'userspace') throw new ToolError(`Bad parameter \`${word}'`)
     }
   }
 
@@ -465,6 +472,9 @@ class Parser {
       } else if (words.includes(`+${letter}`)) {
         throw new ToolError(`You need to supply the \`--${name}' option for this command`)
       }
+    }
+    if (command === 'list' && given.has('zero') && [...given].some((name) => !UNFILTERED.has(name))) {
+      throw new ToolError("Can't use -z with filtering parameters")
     }
     if (command === 'create' || command === 'get') this.#complete(command)
   }

@@ -159,8 +159,8 @@ export function printExpect(one: ExpectMessage, event?: 'NEW' | 'DESTROY'): stri
   let text = event ? EVENTS[event] : ''
   if (event !== 'DESTROY') text += `${one.timeout} `
   text += `proto=${expected.protocol} ${side(expected)}`
-  text += `mask-src=${one.anySource ? '0.0.0.0' : '255.255.255.255'} mask-dst=0.0.0.0 `
-  text += `sport=${one.anyPort ? 0 : 65535} dport=0 `
+  text += `mask-src=${one.anySource ? '0.0.0.0' : '255.255.255.255'} mask-dst=255.255.255.255 `
+  text += `sport=${one.anyPort ? 0 : 65535} dport=65535 `
   text += `master-src=${formatAddr(master.src)} master-dst=${formatAddr(master.dst)} `
   text += `sport=${master.srcPort} dport=${master.dstPort} `
   if (one.flags & 1) text += 'PERMANENT '

@@ -56,6 +56,7 @@ class Tool {
 
   *run(): Body<number> {
     const { command, table } = this.#options
+    if (this.#options.labels) yield* this.#sys.write(2, encodeUtf8('nfct_labelmap_new: No such file or directory\n'))
     switch (command) {
       case undefined:
       case 'help':
@@ -246,6 +247,11 @@ class Tool {
       if (timeout !== undefined) change['timeoutS'] = timeout
       if (mark) change['mark'] = (((conn.mark ?? 0) & ~mark.mask) | mark.value) >>> 0
       if (status !== undefined) change['status'] = status | (conn.status & IPS_SEEN_REPLY)
+      if (options.family === 0) {
+        // The request says no family, and the kernel doesn't guess.
+        yield* this.#sys.write(2, encodeUtf8(`Operation failed: ${strerror('EOPNOTSUPP')}\n`))
+        throw refusal('EOPNOTSUPP', 'update')
+      }
       const [after] = this.#ask({ type: 'CTNL_UPDATE', id: conn.id, change }) as [ConnMessage]
       text += `${printConn(after, options.output, clock)}\n`
       updated++

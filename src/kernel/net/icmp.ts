@@ -99,6 +99,11 @@ function sendError(
   error.buffer = bytes
   error.length = Math.min(bytes.length, room)
   error.mark = mark
+  if (packet.ct !== undefined && countsAsError(type)) {
+    // It belongs to the packet's connection, the other way: nf_ct_attach(). IP_CT_RELATED_REPLY, IP_CT_RELATED.
+    error.ct = packet.ct
+    error.ctInfo = packet.ctInfo < 3 ? 4 : 1
+  }
   pushReply(state, error, out, echoed)
 }
 
