@@ -1,6 +1,7 @@
 /** Refusing a packet with a word to its sender. Linux 6.1 net/ipv4/netfilter/nf_reject_ipv4.c, net/netfilter/nft_reject_inet.c. */
 
 import { NotModelled } from '#base/check'
+import { type Conn, conntrackState, setClosing } from '#kernel/conntrack'
 import type { Host } from '#kernel/core'
 import {
   type HookContext,
@@ -83,6 +84,8 @@ export function sendReset({ packet, host }: HookContext): void {
   const way = reset.route as Route
   if (ipLength(reset) > way.mtu(false)) return
   attachCt(reset, packet)
+  const conntrack = conntrackState.peek(host)
+  if (conntrack && packet.ct) setClosing(conntrack, packet.ct as Conn)
   ipLocalOut(state, reset, way, 0)
 }
 
