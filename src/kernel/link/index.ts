@@ -7,14 +7,15 @@
 import type { KernelImage, Room } from '#kernel/core'
 import { linkKinds, netdevNotifiers } from '#kernel/net'
 import { dummy } from './dummy.ts'
+import { macvlan, macvlanNotifier } from './macvlan.ts'
 import { installProcVlan } from './proc-vlan.ts'
 import { veth } from './veth.ts'
 import { vlan, vlanNotifier } from './vlan.ts'
 
 function install(image: KernelImage): void {
   const kinds = linkKinds(image)
-  for (const kind of [dummy, veth, vlan]) kinds.set(kind.kind, kind)
-  netdevNotifiers(image).push(vlanNotifier)
+  for (const kind of [dummy, veth, vlan, macvlan]) kinds.set(kind.kind, kind)
+  netdevNotifiers(image).push(vlanNotifier, macvlanNotifier)
   installProcVlan(image)
 }
 

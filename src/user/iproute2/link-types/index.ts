@@ -1,6 +1,7 @@
 /** The kinds of links that `ip` has words for. iproute2 6.1 ip/iplink.c: get_link_kind() */
 import { bridge } from './bridge.ts'
 import { bridgeSlave } from './bridge-slave.ts'
+import { macvlan } from './macvlan.ts'
 import type { LinkType } from './type.ts'
 import { veth } from './veth.ts'
 import { vlan } from './vlan.ts'
@@ -15,6 +16,7 @@ export const linkTypes: Record<string, LinkType> = {
   ifb: plain('ifb'),
   nlmon: plain('nlmon'),
   vcan: plain('vcan'),
+  macvlan,
   veth,
   vlan,
   bridge,
