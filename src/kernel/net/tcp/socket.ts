@@ -419,8 +419,11 @@ function take(sock: TcpSock, from: number, length: number, peek: boolean): Uint8
       }
     }
     if (skip + used >= packet.length) {
-      index++
-      if (!peek) eat(sock)
+      if (peek) index++
+      else {
+        eat(sock)
+        index = sock.receivedHead
+      }
     }
   }
   return bytes
