@@ -2,6 +2,8 @@
 const WORKLOADS: Record<string, () => Promise<(options: Record<string, string>) => Promise<object> | object>> = {
   sched: async () => (await import('./sched.ts')).sched,
   hops: async () => (await import('./hops.ts')).hops,
+  lantcp: async () => (await import('./lantcp.ts')).lantcp,
+  bulk: async () => (await import('./bulk.ts')).bulk,
   idle: async () => (await import('./idle.ts')).idle,
   hosts: async () => (await import('./hosts.ts')).hosts,
   start: async () => (await import('./start.ts')).startBench,
@@ -15,6 +17,10 @@ Measure the engine; one line of JSON a run, rates by CPU time.
   hops   --routers=10 --packets=200000 --size=64 --bytes=0|1|2 --model=0|1 --rules=0
          UDP across routers; bytes 1: every frame as bytes, 2: captured on every link;
          model: the routers track connections; rules: so many of iptables on each
+  lantcp --hosts=10 --conns=5000
+         short TCP connections through a router, on one switch
+  bulk   --mbytes=200 --csum=0|1 --write=65536
+         one TCP connection over 1 Gbit/s and 1 ms; 1: every frame as bytes, its checksum judged
   idle   --hosts=1000
          whole Linux hosts on one switch, ten seconds without work
   hosts  --hosts=100

@@ -1,0 +1,105 @@
+/** What the workloads with TCP share: hosts with cards, and programs that wait on sockets. */
+import type { Simulator } from '#base/sim'
+import { createHost, createImage, type Image, type KernelHost, type OpenFile, type Waiter } from '#kernel/core'
+import { createEthernet, type NetDevice, type NetRequest, net } from '#kernel/net'
+import type { Cable } from '#lab/world'
+
+export function benchImage(): Image {
+  const image = createImage({ release: '6.1.0-bench', profile: 'linux-6.1' })
+  image.install(net)
+  return image
+}
+
+export function request(host: KernelHost, message: NetRequest): void {
+  const answer = host.image.netlinkHandlers.get(message.type)!(host, message)
+  if (!answer.ok) throw new Error(`${host.name}: ${message.type}: ${answer.extack ?? answer.errno}`)
+}
+
+export function makeHost(sim: Simulator, image: Image, name: string, number: number): KernelHost {
+  const host = createHost({ sim, image, name, number, startS: 0 })
+  request(host, { type: 'RTM_SETLINK', name: 'lo', flags: 1, change: 1 })
+  return host
+}
+
+/** Puts a card with an address into a host, at an end of a cable. */
+export function addCard(host: KernelHost, name: string, end: Cable['a'], local: number, prefix: number): NetDevice {
+  const device = createEthernet(host, name, 0x020000000000 + host.number * 256 + Number(name.slice(3)))
+  device.attach(end)
+  end.attach(device)
+  const broadcast = (local | (2 ** (32 - prefix) - 1)) >>> 0
+  const address = { type: 'RTM_NEWADDR', family: 'AF_INET', ifindex: device.ifindex, local, prefix, broadcast } as const
+  request(host, { ...address, create: true, exclusive: true })
+  request(host, { type: 'RTM_SETLINK', name, flags: 1, change: 1 })
+  return device
+}
+
+export function defaultRoute(host: KernelHost, gateway: number): void {
+  const route = { family: 'AF_INET', dst: 0, prefix: 0, protocol: 3 } as const
+  request(host, { type: 'RTM_NEWROUTE', ...route, nextHops: [{ gateway }], create: true, exclusive: true })
+}
+
+export function tcpSocket(host: KernelHost): OpenFile {
+  const made = host.image.families.get('AF_INET')!(host, 'SOCK_STREAM', 0)
+  if (!made.ok) throw new Error(made.errno)
+  return made.value
+}
+
+/** A program that goes on when a socket of its has something. */
+export interface Task {
+  run(): void
+}
+
+/** Runs whom a socket has woken, as soon as the kernel has done with what woke them. */
+export class Scheduler {
+  readonly #sim: Simulator
+  readonly #slot: number
+  #ready: Wakeup[] = []
+
+  constructor(sim: Simulator) {
+    this.#sim = sim
+    this.#slot = sim.slot('bench/scheduler', this)
+  }
+
+  /** Has a task run whenever a file's queue is woken. */
+  watch(file: OpenFile, task: Task): Wakeup {
+    const wakeup = new Wakeup(this, task)
+    file.queue.add(wakeup)
+    return wakeup
+  }
+
+  ready(wakeup: Wakeup): void {
+    this.#ready.push(wakeup)
+    if (this.#ready.length === 1) this.#sim.arm(this.#slot, this.#sim.nowNs)
+  }
+
+  fire(): void {
+    const ready = this.#ready
+    this.#ready = []
+    for (const one of ready) {
+      one.pending = false
+      one.task.run()
+    }
+  }
+}
+
+export class Wakeup implements Waiter {
+  readonly #scheduler: Scheduler
+  readonly task: Task
+  pending = false
+
+  constructor(scheduler: Scheduler, task: Task) {
+    this.#scheduler = scheduler
+    this.task = task
+  }
+
+  wake(): void {
+    if (this.pending) return
+    this.pending = true
+    this.#scheduler.ready(this)
+  }
+}
+
+export function cpuS(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
