@@ -5,6 +5,7 @@ import { deviceByIndex } from './devices.ts'
 import { inetState } from './ip-state.ts'
 import type { SocketMessage } from './netlink.ts'
 import type { InetSocket } from './sockets/inet.ts'
+import { dumpTcp } from './tcp/diag.ts'
 
 function inetMessage(host: Host, socket: InetSocket, netid: string, port: string): SocketMessage {
   const device = socket.boundDevice === 0 ? undefined : deviceByIndex(host, socket.boundDevice)
@@ -71,6 +72,6 @@ export function installSocketDiag(image: KernelImage): void {
   const others = socketDumpers(image)
   image.netlink('SOCK_DIAG', (host) => ({
     ok: true,
-    messages: [...dumpSockets(host), ...others.flatMap((dump) => dump(host))],
+    messages: [...dumpSockets(host), ...dumpTcp(host), ...others.flatMap((dump) => dump(host))],
   }))
 }

@@ -395,7 +395,10 @@ export interface SocketMessage {
   cookie?: number
   /** INET_DIAG_SKMEMINFO, by the letters of ss -m. */
   memory?: Record<'r' | 'rb' | 't' | 'tb' | 'f' | 'w' | 'o' | 'bl' | 'd', number>
+  /** tcp_info of a TCP socket: kernel/net's `TcpInfo`. */
   info?: Record<string, unknown>
+  /** What it waits for: ss -o. */
+  timer?: { kind: 'on' | 'keepalive' | 'timewait' | 'persist'; expiresMs: number; retransmits: number }
 }
 
 export interface SocketRequest {
