@@ -67,6 +67,8 @@ export interface Looks {
   maxMtu: number
   flags: number
   driver: string
+  /** Registered before it had an MTU that IPv6 could live with: IPv6 never saw it. */
+  noInet6?: boolean
   /** Can't be moved to another namespace. NETIF_F_NETNS_LOCAL. */
   netnsLocal?: boolean
   /** It takes segments that are yet to be cut (NETIF_F_GSO_SOFTWARE). */
@@ -251,6 +253,8 @@ export class NetDevice implements Attached {
   lowers: readonly NetDevice[] = NO_DEVICES
   /** IFLA_LINK: what a VLAN device or a tunnel is on, or a veth's peer; it may be in another namespace. Linux: ndo_get_iflink. */
   link: NetDevice | undefined = undefined
+  /** IFLA_LINK of a tunnel: the ifindex that it is bound to, 0 for any. Undefined: it is none. */
+  underlay: number | undefined = undefined
   addressAssignType = NET_ADDR_SET
   /** NET_NAME_*: 1 a number that the kernel chose, 3 whoever made it, 4 renamed; undefined for cards. */
   nameAssignType: number | undefined = undefined
@@ -297,6 +301,7 @@ export class NetDevice implements Attached {
 
   /** What IFLA_LINK says; its own if it is stacked on nothing. Linux: dev_get_iflink(). */
   get iflink(): number {
+    if (this.underlay !== undefined) return this.underlay
     return this.link === undefined ? this.ifindex : this.link.ifindex
   }
 

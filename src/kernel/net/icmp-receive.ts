@@ -215,6 +215,7 @@ function deliverError(state: InetState, packet: Packet, device: NetDevice, quote
     else pingError(state, error)
   } else if (quoted.protocol === 17) udpError(state, error)
   else if (quoted.protocol === 6) tcpError(state, error)
+  else state.protocols?.get(quoted.protocol)?.error?.(state, error)
 }
 
 /**

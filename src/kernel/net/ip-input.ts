@@ -212,7 +212,7 @@ function ipDeliver(state: InetState, packet: Packet, device: NetDevice): void {
   const sockets = state.sockets
   const raw = sockets !== undefined && sockets.raw.length !== 0 && rawDeliver(sockets, packet, device)
   const counters = state.counters ?? state.count()
-  const handler = protocolHandlers[packet.protocol]
+  const handler = protocolHandlers[packet.protocol] ?? state.protocols?.get(packet.protocol)?.receive
   if (handler !== undefined) {
     handler(state, packet, device)
     counters.inDelivers++

@@ -16,6 +16,7 @@ import type { LogLimit } from './ip-log.ts'
 import type { Peers } from './ip-peers.ts'
 import type { IpEvent } from './ip-trace.ts'
 import { HZ } from './jiffies.ts'
+import type { InetProtocol } from './protocols.ts'
 import type { RouteCache } from './route-cache.ts'
 import type { FibRule } from './rules.ts'
 import type { SocketTables } from './sockets/tables.ts'
@@ -107,6 +108,8 @@ export class InetState {
   peers: Peers | undefined = undefined
   fragments: Fragments | undefined = undefined
   sockets: SocketTables | undefined = undefined
+  /** Protocols that modules brought, by number: tunnels. */
+  protocols: Map<number, InetProtocol> | undefined = undefined
   idents: Map<string, { id: number; jiffies: number }> | undefined = undefined
   logLimit: LogLimit | undefined = undefined
   /** The key of the multipath hash. */

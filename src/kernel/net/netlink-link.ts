@@ -76,6 +76,7 @@ export function linkMessage(device: NetDevice): LinkMessage {
     groMaxSize: 65536,
     stats: { ...device.stats },
   }
+  if (looks.noInet6) delete message.addrGenMode
   if (device.alias !== '') message.alias = device.alias
   if (device.addressLength !== 6) message.addressLength = device.addressLength
   if (device.permanentAddress !== 0) message.permanentAddress = device.permanentAddress
@@ -90,7 +91,7 @@ function fillLinkInfo(device: NetDevice, message: LinkMessage): void {
   if (elsewhere !== device.host) {
     message.link = device.iflink
     message.linkNetnsId = device.net.netnsId(elsewhere)
-  } else if (device.link !== undefined && device.iflink !== device.ifindex) message.link = device.iflink
+  } else if (device.iflink !== device.ifindex) message.link = device.iflink
   if (master !== undefined) {
     message.master = master.ifindex
     const slaveData = master.linkKind?.fillSlave?.(master, device)

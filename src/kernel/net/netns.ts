@@ -48,7 +48,8 @@ function end(netns: Host): void {
   }
   const gone = new Set<NetDevice>()
   for (const device of net.devices.slice().reverse()) {
-    for (const each of device.linkKind?.remove?.(device) ?? [device]) gone.add(each)
+    gone.add(device)
+    for (const each of device.linkKind?.remove?.(device) ?? []) gone.add(each)
   }
   unregisterDevices([...gone])
   for (const other of [machine, ...netnsesOf(machine)]) netState.peek(other)?.netnsIds?.delete(netns)

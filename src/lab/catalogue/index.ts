@@ -11,6 +11,7 @@ import { link } from '#kernel/link'
 import { net } from '#kernel/net'
 import { netfilter } from '#kernel/netfilter'
 import { qdisc } from '#kernel/qdisc'
+import { tunnel } from '#kernel/tunnel'
 import { unix } from '#kernel/unix'
 import { coreutils } from '#user/coreutils'
 import { dns } from '#user/dns'
@@ -34,6 +35,7 @@ export const OPTIONAL: Room[] = [
   link,
   bridge,
   qdisc,
+  tunnel,
   conntrack,
   netfilter,
   procps,

@@ -31,6 +31,7 @@ import { changeRoute, getRoute } from './route-change.ts'
 import { flushRoutes, showRoutes } from './route-filter.ts'
 import { changeRule, listRules } from './rule.ts'
 import { DEFAULT_OPTIONS, type Options, Session } from './session.ts'
+import { addTunnel, changeTunnel, deleteTunnel, showTunnels, tunnelHelp } from './tunnel.ts'
 import { abbreviates, EXIT_USAGE, parseUnsigned, Refusal, Words, wrongArgument } from './words.ts'
 
 type Action = (session: Session, words: Words, sys: Sys) => number | Body<number>
@@ -158,6 +159,20 @@ const maddress: IpObject = {
   ],
 }
 
+const tunnel: IpObject = {
+  name: 'tunnel',
+  help: tunnelHelp,
+  fallback: showTunnels,
+  commands: [
+    ['add', addTunnel],
+    ['change', changeTunnel],
+    ['delete', deleteTunnel],
+    ['show lst list', showTunnels],
+    ['prl 6rd', notModelled('ip tunnel prl and 6rd')],
+    ['help', help(tunnelHelp)],
+  ],
+}
+
 const netns: IpObject = {
   name: 'netns',
   help: netnsHelp,
@@ -193,8 +208,8 @@ const OBJECTS: [name: string, object: IpObject | undefined][] = [
   ['fou', undefined],
   ['ila', undefined],
   ['macsec', undefined],
-  ['tunnel', undefined],
-  ['tunl', undefined],
+  ['tunnel', tunnel],
+  ['tunl', tunnel],
   ['tuntap', undefined],
   ['tap', undefined],
   ['token', undefined],
@@ -234,7 +249,9 @@ function* runObject(session: Session, sys: Sys, words: Words): Body<number> {
   if (words.more) {
     const command = findCommand(object, words.current)
     if (!command) {
-      throw new Refusal(`Command "${words.current}" is unknown, try "ip ${object.name} help".\n`, EXIT_USAGE)
+      // `ip tunnel` says it without a full stop.
+      const stop = object === tunnel ? '' : '.'
+      throw new Refusal(`Command "${words.current}" is unknown, try "ip ${object.name} help"${stop}\n`, EXIT_USAGE)
     }
     action = command
     words.advance()

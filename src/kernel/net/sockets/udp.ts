@@ -18,6 +18,8 @@ const ICMP_PORT_UNREACH = 3
 
 export class UdpSocket extends InetSocket {
   readonly type = 'SOCK_DGRAM'
+  /** A tunnel's: takes what comes in, or leaves it to the queue (false). Linux: udp_sock.encap_rcv. */
+  encapsulated: ((packet: Packet, device: NetDevice) => boolean) | undefined = undefined
   #hashed = false
   /** An explicit port was asked for: disconnecting keeps it. SOCK_BINDPORT_LOCK. */
   #portLocked = false
@@ -280,6 +282,10 @@ export function udpReceive(state: InetState, packet: Packet, device: NetDevice):
 
 function queue(state: InetState, socket: UdpSocket, packet: Packet, device: NetDevice): void {
   const counters = state.count()
+  if (socket.encapsulated?.(packet, device)) {
+    counters.udpInDatagrams++
+    return
+  }
   if (socket.enqueue(packet, device)) counters.udpInDatagrams++
   else {
     counters.udpRcvbufErrors++

@@ -3,6 +3,7 @@ import { bridge } from './bridge.ts'
 import { bridgeSlave } from './bridge-slave.ts'
 import { macvlan } from './macvlan.ts'
 import type { LinkType } from './type.ts'
+import { erspan, greType, gretap, ipip, sit } from './tunnels.ts'
 import { veth } from './veth.ts'
 import { vlan } from './vlan.ts'
 
@@ -18,6 +19,11 @@ export const linkTypes: Record<string, LinkType> = {
   vcan: plain('vcan'),
   macvlan,
   veth,
+  ipip,
+  sit,
+  gre: greType,
+  gretap,
+  erspan,
   vlan,
   bridge,
   bridge_slave: bridgeSlave,
