@@ -213,13 +213,21 @@ function align(
     if (matchedA[i]) continue
     for (let j = 0; j < b.length; j++) {
       if (matchedB[j] || a[i] !== b[j]) continue
-      if (!abreast(i, j, matchedA, matchedB, framesA, framesB, time)) continue
+      if (!atRandom(a[i]!) && !abreast(i, j, matchedA, matchedB, framesA, framesB, time)) continue
       matchedA[i] = matchedB[j] = 1
       break
     }
   }
   const left = (matched: Uint8Array) => Array.from(matched.keys()).filter((index) => !matched[index])
   return { unmatchedA: left(matchedA), unmatchedB: left(matchedB) }
+}
+
+/**
+ * Whether chance alone says when a frame is sent: reports of multicast listeners (RFC 3810 section 6.1), solicitations of
+ * routers (RFC 7559), and the search for duplicate addresses (RFC 4862 section 5.4.2) wait for some part of a second or more.
+ */
+function atRandom(text: string): boolean {
+  return / icmp6 (143|133) /.test(text) || (text.includes(' icmp6 135 ') && text.includes(' <nonce>'))
 }
 
 /** Whether everything between two places of both captures happened within 20 ms. */

@@ -86,8 +86,7 @@ export function icmp6Error(
   const src = packet.src6!
   const dst = packet.dst6!
   let from: Ipv6Address | undefined
-  const forUs = state.owner(dst) !== undefined || route?.type === 'anycast'
-  if (forUs && route?.type !== 'anycast') from = dst
+  if (state.usable(dst)) from = dst
   if (isMulticastIpv6(dst) || packet.packetType !== PACKET_HOST) {
     const allowed = type === ICMPV6_PKT_TOOBIG || (type === ICMPV6_PARAMPROB && code === ICMPV6_UNK_OPTION)
     if (!allowed) return

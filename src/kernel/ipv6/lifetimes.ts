@@ -43,13 +43,7 @@ export function checkLifetimes(state: State6): void {
       if (own.validS !== INFINITE_S) next = Math.min(next, own.stampNs + own.validS * SECOND_NS)
     }
   }
-  // The kernel collects routes that ended every half minute or later; nobody takes or shows them meanwhile.
-  for (const table of [state.main, ...state.tables.values()]) {
-    const ended = table.routes.filter((route) => route.expiresNs <= now)
-    for (const route of ended) table.remove(route)
-    if (ended.length > 0) state.routesChanged()
-    for (const route of table.routes) next = Math.min(next, route.expiresNs)
-  }
+  collectLater(state)
   if (next === Number.POSITIVE_INFINITY) {
     if (state.verifySlot >= 0) sim.disarm(state.verifySlot)
     return
@@ -57,4 +51,34 @@ export function checkLifetimes(state: State6): void {
   if (state.verifySlot < 0) state.verifySlot = sim.slot('ipv6 lifetimes', new Verifier(state))
   const delay = Math.min(Math.max(next - now, SECOND_NS), CHECK_NS)
   sim.arm(state.verifySlot, wheelNs(state.host, jiffiesOf(state.host) + Math.ceil((delay * HZ) / 1e9)))
+}
+
+class Collector {
+  readonly #state: State6
+
+  constructor(state: State6) {
+    this.#state = state
+  }
+
+  /** Routes that have ended go. fib6_run_gc(). */
+  fire(): void {
+    const state = this.#state
+    const { nowNs } = state.host.sim
+    for (const table of [state.main, ...state.tables.values()]) {
+      const ended = table.routes.filter((route) => route.expiresNs <= nowNs)
+      for (const route of ended) table.remove(route)
+      if (ended.length > 0) state.routesChanged()
+    }
+    collectLater(state)
+  }
+}
+
+/** Ended routes are collected every half minute, as long as there are any that end; nobody takes them meanwhile. */
+export function collectLater(state: State6): void {
+  const { sim } = state.host
+  const tables = [state.main, ...state.tables.values()]
+  if (!tables.some((table) => table.routes.some((route) => route.expiresNs !== Number.POSITIVE_INFINITY))) return
+  if (state.collectSlot < 0) state.collectSlot = sim.slot('ipv6 route collection', new Collector(state))
+  if (sim.due(state.collectSlot) !== Number.POSITIVE_INFINITY) return
+  sim.arm(state.collectSlot, wheelNs(state.host, jiffiesOf(state.host) + state.sysctls.gcInterval * HZ))
 }

@@ -52,6 +52,7 @@ import { formatMac, readMac, writeMac } from '#wire/link'
 import { linkLocalOf } from './address-select.ts'
 import { IFA_F_OPTIMISTIC, IFA_F_TENTATIVE, type Link6, link6 } from './inet6dev.ts'
 import { ip6LinkFailure } from './input.ts'
+import { joinGroup, leaveGroup } from './mld.ts'
 import { newIcmp6, sendAdvertisement, sendOnLink, sendSolicitation } from './ndisc-send.ts'
 import { neighbour6 } from './output.ts'
 import { receiveAdvertisement } from './ra.ts'
@@ -106,6 +107,13 @@ export const ndProtocol: NeighbourProtocol = {
   },
 
   isMulticast: () => false,
+
+  proxyChanged({ address6, device }, added) {
+    const link = device && link6(device)
+    if (!link || !address6) return
+    if (added) joinGroup(link, solicitedNode(address6))
+    else leaveGroup(link, solicitedNode(address6))
+  },
 
   proxyRedo(packet, device) {
     ndiscReceive(state6.of(device.host), packet, device, true)

@@ -82,7 +82,7 @@ export function newAddress6(host: Host, message: unknown): NetlinkAnswer {
   }
   const link = findLink(state, device)
   if (link === undefined) return refuse('ENOBUFS')
-  if (link.conf.disableIpv6) return refuse('EACCES', 'IPv6 is disabled on this device')
+  if (link.conf.disableIpv6) return refuse('EACCES')
   if (!device.loops) addMulticastRoute(link)
   const peer = request.address !== undefined && request.address !== request.local ? request.address : undefined
   const own = addAddress6(link, {

@@ -9,7 +9,7 @@ import {
   refuse,
 } from '#kernel/net'
 import { IN6_ANY } from '#wire/inet'
-import { type Fib6Route, ROUTE6_ERRORS, RT6_TABLE_MAIN, RTNH_F_DEAD, RTNH_F_LINKDOWN } from './fib.ts'
+import { type Fib6Route, RT6_TABLE_MAIN, RTNH_F_DEAD, RTNH_F_LINKDOWN } from './fib.ts'
 import { link6 } from './inet6dev.ts'
 import { flow6, type Route6, routeInput6, routeOutput6, sourceFor } from './route.ts'
 import { addRoute6, deleteRoute6 } from './routes.ts'
@@ -22,14 +22,6 @@ const METRICS =
   'lock mtu window rtt rttvar ssthresh cwnd advmss reordering hoplimit initcwnd features rto_min initrwnd quickack'.split(
     ' ',
   )
-/** Errno numbers as rta_error has them. */
-const ERROR_NUMBERS: Record<string, number> = {
-  EINVAL: 22,
-  EHOSTUNREACH: 113,
-  EACCES: 13,
-  EAGAIN: 11,
-  ENETUNREACH: 101,
-}
 
 function putMetrics(message: Route6Message, metrics: Record<string, number> | undefined): void {
   if (metrics === undefined) return
@@ -72,10 +64,8 @@ function messageOf(state: State6, route: Fib6Route): Route6Message {
   if (route.prefSrc !== undefined) message.prefSrc = route.prefSrc
   putMetrics(message, route.metrics)
   if (route.expiresNs !== Number.POSITIVE_INFINITY) {
-    message.expiresS = Math.max(0, Math.floor((route.expiresNs - state.host.sim.nowNs) / SECOND_NS))
+    message.expiresS = Math.trunc((route.expiresNs - state.host.sim.nowNs) / SECOND_NS)
   }
-  const errno = ROUTE6_ERRORS[route.type]
-  if (errno !== undefined) message.error = -ERROR_NUMBERS[errno]!
   return message
 }
 
@@ -115,9 +105,7 @@ function dump(host: Host, table: number | undefined, cached: boolean): NetlinkAn
   }
   const tables = table ? [state.table(table)!] : state.allTables()
   const messages = tables.flatMap((each) =>
-    each.routes
-      .filter((route) => route.expiresNs > host.sim.nowNs)
-      .flatMap((route) => (cached ? exceptionMessages(state, route) : [messageOf(state, route)])),
+    each.routes.flatMap((route) => (cached ? exceptionMessages(state, route) : [messageOf(state, route)])),
   )
   return { ok: true, messages }
 }
@@ -140,7 +128,7 @@ function get(host: Host, request: GetRoute): NetlinkAnswer {
   if (request.fibMatch && route.fib) return { ok: true, messages: [messageOf(state, route.fib)] }
   const { fib } = route
   const way: NextHop6 = {
-    ifindex: route.local ? (route.hop?.device.ifindex ?? route.device.ifindex) : route.device.ifindex,
+    ifindex: route.device.ifindex,
     weight: 1,
     flags: 0,
   }
@@ -159,9 +147,9 @@ function get(host: Host, request: GetRoute): NetlinkAnswer {
     preference: fib?.preference ?? 0,
     cached: true,
   }
-  if (request.src !== undefined) message.src = request.src
+  if (request.src !== undefined || !request.iif) message.src = request.src ?? IN6_ANY
   const source = request.iif ? undefined : sourceFor(state, route, request.dst)
-  if (source !== undefined && source !== request.src && source !== IN6_ANY) message.prefSrc = source
+  if (source !== undefined && source !== IN6_ANY) message.prefSrc = source
   putMetrics(message, fib?.metrics)
   if (route.exception?.mtu) message.metrics = { ...message.metrics, mtu: route.exception.mtu }
   const until = route.exception?.expiresNs ?? fib?.expiresNs ?? Number.POSITIVE_INFINITY

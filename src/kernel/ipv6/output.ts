@@ -14,6 +14,7 @@ import {
   IPPROTO_DSTOPTS,
   IPPROTO_FRAGMENT,
   IPPROTO_HOPOPTS,
+  IPPROTO_ICMPV6,
   IPPROTO_ROUTING,
   type Ipv6Address,
   ipLength,
@@ -42,7 +43,10 @@ export function makeFlowLabel(state: State6, packet: Packet): number {
   const src = packet.src6!
   const dst = packet.dst6!
   const words = [src.w0, src.w1, src.w2, src.w3, dst.w0, dst.w1, dst.w2, dst.w3, packet.protocol]
-  return flowHash(state, [...words, packet.srcPort, packet.dstPort]) & 0xfffff
+  // ICMPv6's type and code stand where others have ports.
+  const icmp = packet.protocol === IPPROTO_ICMPV6
+  const [from, to] = icmp ? [packet.icmpType, packet.icmpCode] : [packet.srcPort, packet.dstPort]
+  return flowHash(state, [...words, from, to]) & 0xfffff
 }
 
 /** A packet made here, complete: to LOCAL_OUT and out. undefined: sent. ip6_local_out(). */

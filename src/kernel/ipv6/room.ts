@@ -55,6 +55,7 @@ function powerOff(host: Host): void {
   if (state === undefined) return
   state.nd.powerOff()
   if (state.verifySlot >= 0) host.sim.release(state.verifySlot)
+  if (state.collectSlot >= 0) host.sim.release(state.collectSlot)
   for (const device of state.net.devices) {
     const link = link6(device)
     if (link === undefined) continue

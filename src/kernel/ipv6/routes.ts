@@ -84,10 +84,10 @@ function reachable(
   }
   const route = routeOutput6(state, flow)
   if (typeof route === 'string' || route.error !== undefined || route.gateway !== undefined || route.hop === undefined)
-    return refuse('EHOSTUNREACH', 'Nexthop has invalid gateway')
-  if (route.fib?.prefix === 0) return refuse('EHOSTUNREACH', 'Nexthop has invalid gateway')
+    return refuse('EHOSTUNREACH')
+  if (route.fib?.prefix === 0) return refuse('EHOSTUNREACH')
   if (device !== undefined && route.device !== device) {
-    return refuse('EHOSTUNREACH', 'Nexthop has invalid gateway or device mismatch')
+    return refuse('EHOSTUNREACH')
   }
   return { device: route.device }
 }

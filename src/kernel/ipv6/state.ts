@@ -93,6 +93,7 @@ export class State6 {
   /** Identifications of fragments. */
   fragmentId = -1
   verifySlot = -1
+  collectSlot = -1
 
   constructor(host: Host) {
     this.host = host
@@ -123,6 +124,12 @@ export class State6 {
   owner(address: Ipv6Address, device?: NetDevice): Address6 | undefined {
     const all = this.owners.get(address.id)
     return device === undefined ? all?.[0] : all?.find((own) => own.link.device === device)
+  }
+
+  /** An address of this host's that may be used. ipv6_chk_addr(). */
+  usable(address: Ipv6Address, device?: NetDevice): boolean {
+    const own = this.owner(address, device)
+    return own !== undefined && !own.tentative
   }
 
   table(id: number, make = false): Fib6Table | undefined {

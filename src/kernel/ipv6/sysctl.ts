@@ -152,7 +152,6 @@ function installConf(image: KernelImage): void {
       })
     }
   }
-  image.sysctl({ name: 'net.ipv6.conf.*.stable_secret', list, get: () => '', mode: 0o600 })
 }
 
 type Name = keyof Sysctls6

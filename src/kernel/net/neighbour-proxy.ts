@@ -49,6 +49,7 @@ export class ProxyTable {
     if (found !== undefined) return found
     const entry: ProxyNeighbour = { key, device, address6, flags: 0, protocol: 0, permanent: false }
     this.#buckets[bucketOf(key)]!.unshift(entry)
+    this.#table.protocol.proxyChanged?.(entry, true)
     return entry
   }
 
@@ -57,7 +58,8 @@ export class ProxyTable {
     const bucket = this.#buckets[bucketOf(key)]!
     const at = bucket.findIndex((entry) => entry.key === key && entry.device === device)
     if (at < 0) return false
-    bucket.splice(at, 1)
+    const [gone] = bucket.splice(at, 1)
+    this.#table.protocol.proxyChanged?.(gone!, false)
     return true
   }
 

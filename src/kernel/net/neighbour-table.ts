@@ -25,6 +25,8 @@ export interface NeighbourProtocol {
   /** A packet that waited will never leave. */
   errorReport(neighbour: Neighbour, packet: Packet): void
   isMulticast(key: number): boolean
+  /** This host begins, or ceases, to answer for somebody. pneigh's constructor and destructor. */
+  proxyChanged?(entry: ProxyNeighbour, added: boolean): void
   /** A request that waited in the proxy queue. */
   proxyRedo(packet: Packet, device: NetDevice): void
 }

@@ -107,12 +107,12 @@ describe('mistakes are located, and say what would do', () => {
     [host('eth0: lan 10.0.0.1'), ['3:14 `10.0.0.1` is no address with a prefix; write it as 10.0.0.1/24']],
     [host('eth0: lan 10.0.0.1/33'), ['3:14 `10.0.0.1/33` is no address with a prefix; write it as 10.0.0.1/24']],
     [host('eth0: lan 10.0.0.1/24/8'), ['3:14 `10.0.0.1/24/8` is no address with a prefix; write it as 10.0.0.1/24']],
-    [host('eth0: lan fe80::1/64'), ["3:14 `fe80::1/64`: IPv6 addresses aren't modelled yet; use IPv4"]],
+    [host('eth0: lan fe80::1/64'), ["3:6 `a` has the address fe80::1 without IPv6; say `ipv6: true`"]],
     [
       host('gateway: 10.0.0.1'),
       ["3:17 the gateway 10.0.0.1 is on none of `a`'s networks; give an interface an address beside it"],
     ],
-    [host('gateway: there'), ['3:17 `there` is no IPv4 address; write it as 10.0.0.1']],
+    [host('gateway: there'), ['3:17 `there` is no IP address; write it as 10.0.0.1 or 2001:db8::1']],
     [host('ipv6: yes'), ["3:14 ipv6 can't be `yes`; write true or false"]],
     [host('kernel: linux-7'), ['3:16 no kernel `linux-7`; there is linux-6.1']],
     [

@@ -1,7 +1,7 @@
 /** `ip maddress`: the groups that devices listen to, as /proc/net tells them. iproute2 6.1 ip/ipmaddr.c */
 import { NotModelled } from '#base/check'
 import { type Body, readTextFile, type Sys } from '#kernel/core'
-import { formatIpv4 } from '#wire/inet'
+import { formatIpv4, formatIpv6, parseIpv6 } from '#wire/inet'
 import { maddressHelp } from './help.ts'
 import type { Session } from './session.ts'
 import { abbreviates, duplicateOrGarbage, EXIT_USAGE, Refusal, type Words } from './words.ts'
@@ -13,6 +13,7 @@ interface Group {
   address?: string
   users: number
   fixed: boolean
+  inet6?: boolean
 }
 
 /** /proc/net/dev_mcast: ifindex, name, users, static, address. */
@@ -46,6 +47,18 @@ function parseInetGroups(text: string): Group[] {
   return groups
 }
 
+/** /proc/net/igmp6: ifindex, name, group, users, flags. */
+function parseInet6Groups(text: string): Group[] {
+  return [...text.matchAll(/^(\d+)\s+(\S+)\s+([0-9a-f]{32})\s+(\d+)/gm)].map(([, ifindex, device, hex, users]) => ({
+    ifindex: Number(ifindex),
+    device: device!,
+    users: Number(users),
+    fixed: false,
+    address: formatIpv6(parseIpv6(hex!.match(/..../g)!.join(':'))!),
+    inet6: true,
+  }))
+}
+
 export function* showMulticast(session: Session, words: Words, sys: Sys): Body<number> {
   const { options, out } = session
   let wanted: string | undefined
@@ -64,6 +77,10 @@ export function* showMulticast(session: Session, words: Words, sys: Sys): Body<n
     const file = yield* readTextFile(sys, '/proc/net/igmp')
     if (!file.ok) throw new NotModelled('the multicast groups of IPv4 (/proc/net/igmp)')
     groups.push(...parseInetGroups(file.value))
+  }
+  if (options.family === 'any' || options.family === 'inet6') {
+    const file = yield* readTextFile(sys, '/proc/net/igmp6')
+    if (file.ok) groups.push(...parseInet6Groups(file.value))
   }
   const shown = groups.filter((group) => wanted === undefined || group.device === wanted)
   shown.sort((a, b) => a.ifindex - b.ifindex) // Stable: of one device those of the link come first.
@@ -86,7 +103,7 @@ export function* showMulticast(session: Session, words: Words, sys: Sys): Body<n
     out.openObject()
     if (group.link !== undefined) out.field('link', group.link, `link  ${group.link}`)
     else {
-      out.field('family', 'inet', 'inet  ')
+      out.field('family', group.inet6 ? 'inet6' : 'inet', group.inet6 ? 'inet6 ' : 'inet  ')
       out.field('address', group.address ?? '', group.address ?? '')
     }
     if (group.users !== 1) out.field('users', group.users, ` users ${group.users}`)

@@ -106,11 +106,11 @@ export function showRoute(session: Session, route: AnyRoute, filter: RouteFilter
   if (route.iif !== undefined && filter.iif === undefined) {
     out.field('iif', session.deviceName(route.iif), `iif ${session.deviceName(route.iif)} `)
   }
-  if (route.nextHops.length > 1) showNextHops(session, route)
   if (inet6) {
     const preference = PREFERENCES[route.preference] ?? 'medium'
-    out.field('pref', preference, `pref ${preference}`)
+    out.field('pref', preference, `pref ${preference} `)
   }
+  if (route.nextHops.length > 1) showNextHops(session, route)
   out.text('\n')
   out.close()
 }
@@ -121,7 +121,7 @@ const PREFERENCES: Record<number, string> = { 0: 'medium', 1: 'high', 3: 'low' }
 /** How long it lives, and what who takes it is told. */
 function showCacheInfo({ out }: Session, route: Route6Message): void {
   if (route.expiresS) out.field('expires', route.expiresS, `expires ${route.expiresS}sec `)
-  if (route.error) out.field('error', route.error, `error ${route.error} `)
+  if (route.error && route.error !== 0) out.field('error', route.error, `error ${route.error} `)
 }
 
 /** @param multicast the cache's flag, whose bit iproute2 6.1 takes for RTM_F_OFFLOAD_FAILED */

@@ -264,7 +264,7 @@ export class PingSession {
       if (options.quiet) return 'local'
       if (options.flood) io.print('E')
       else if (error.errno !== 'EMSGSIZE') io.warn('local error', error.errno)
-      else io.warn(`local error: message too long, mtu=${error.info}`)
+      else io.warn(`local error: message too long, mtu${six ? ': ' : '='}${error.info}`)
       this.#counts.errors++
       return 'local'
     }
@@ -278,7 +278,7 @@ export class PingSession {
       this.#isOurs(view.getUint16(4))
     if (!ours) return 'stranger'
     const sequence = view.getUint16(6)
-    this.#counts.acknowledge(sequence)
+    if (!six) this.#counts.acknowledge(sequence)
     if (socket.raw && !six) {
       const filtered = sys.setsockopt(socket.fd, 'SOL_RAW', 'ICMP_FILTER', ICMP_FILTER_AFTER_ERROR >>> 0)
       if (!filtered.ok) io.die(2, 'setsockopt(ICMP_FILTER)', filtered.errno)

@@ -89,15 +89,6 @@ export function* runPing6(
   const die = (what: string) => (errno: Parameters<Stdio['die']>[2]) => io.die(2, what, errno)
   const { device } = options
   const address = ipv6Bytes(target.address)
-  if (
-    device !== undefined &&
-    target.scopeId === 0 &&
-    (isLinkLocalIpv6(target.address) || isMulticastIpv6(target.address))
-  ) {
-    const index = interfaceIndex(sys, device)
-    if (index === undefined) io.die(2, `unknown iface: ${device}`)
-    target.scopeId = index
-  }
   let source = IN6_ANY
   if (options.source6 !== undefined) {
     source = parseIpv6(options.source6.replace(/%.*/, '')) ?? io.die(2, `unknown iface: ${options.source6}`)
@@ -182,8 +173,11 @@ function* probeSource(
     }
   }
   const to = { family: 'AF_INET6', address, port: 1025, scopeId: target.scopeId } as const
-  const connected = yield* sys.connect(probe, to)
-  if (!connected.ok) io.die(2, 'connect', connected.errno)
+  // What doesn't leave the link isn't tried.
+  if (!isLinkLocalIpv6(target.address) && !isLinkGroup(target.address)) {
+    const connected = yield* sys.connect(probe, to)
+    if (!connected.ok) io.die(2, 'connect', connected.errno)
+  }
   const local = sys.getsockname(probe)
   if (!local.ok || local.value.family !== 'AF_INET6') io.die(2, 'getsockname')
   const source = readIpv6(local.value.address, 0)
@@ -192,6 +186,11 @@ function* probeSource(
     io.warn(`Warning: source address might be selected on device other than: ${device}`)
   }
   return source
+}
+
+/** A group of the link's. */
+function isLinkGroup(address: Ipv6Address): boolean {
+  return isMulticastIpv6(address) && ((address.w0 >>> 16) & 15) === 2
 }
 
 function hasAddress(sys: Sys, device: string, address: Ipv6Address): boolean {
