@@ -47,6 +47,16 @@ class Queue {
   timer: Timer | undefined
 }
 
+/** In a whole packet's `extra`: how large its largest piece was. If it goes on, it goes in pieces no larger. IPCB(skb)->frag_max_size. */
+export interface Reassembled {
+  fragMaxSize?: number
+}
+
+/** The size of a packet's largest piece; 0 if it came whole. */
+export function fragMaxSize(packet: Packet): number {
+  return packet.extra === undefined ? 0 : ((packet.extra as Reassembled).fragMaxSize ?? 0)
+}
+
 export class Fragments {
   readonly queues = new Map<string, Queue>()
   memory = 0
@@ -229,6 +239,7 @@ function reassemble(
   whole.mark = packet.mark
   whole.priority = packet.priority
   whole.route = packet.route
+  whole.extra = { fragMaxSize: queue.maxSize } satisfies Reassembled
   counters.reasmOks++
   return whole
 }

@@ -5,7 +5,7 @@
 import type { Errno, Host } from '#kernel/core'
 import { formatIpv4, IP_DF, IP_MF, IP_OFFSET, ipLength, type Packet, RAW_ETHERNET_PAYLOAD } from '#wire/inet'
 import { type NetDevice, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from './device.ts'
-import { defragment } from './fragments.ts'
+import { defragment, fragMaxSize } from './fragments.ts'
 import { gsoNetworkLength } from './gso.ts'
 import { NF_ACCEPT, runHooks } from './hooks.ts'
 import { icmpError } from './icmp.ts'
@@ -163,6 +163,7 @@ function ipForward(state: InetState, packet: Packet, device: NetDevice, route: R
   if (
     (packet.fragment & IP_DF) !== 0 &&
     length > route.forwardMtu &&
+    (fragMaxSize(packet) === 0 || fragMaxSize(packet) > route.forwardMtu) &&
     !(packet.gsoSize !== 0 && gsoNetworkLength(packet) <= route.forwardMtu)
   ) {
     state.count().fragFails++

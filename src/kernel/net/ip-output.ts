@@ -5,6 +5,7 @@
 import type { Errno } from '#kernel/core'
 import { ETH_P_IP, emitIp, IP_DF, IP_MF, IP_OFFSET, ipLength, Packet, RAW_IP_PAYLOAD } from '#wire/inet'
 import type { NetDevice } from './device.ts'
+import { fragMaxSize } from './fragments.ts'
 import { forEachSegment, gsoNetworkLength } from './gso.ts'
 import { NF_ACCEPT, NF_DROP, runHooks } from './hooks.ts'
 import { icmpError } from './icmp.ts'
@@ -137,6 +138,8 @@ function finishOutput(
   length: number,
 ): Errno | undefined {
   const mtu = outputMtu(route, flags)
+  const most = fragMaxSize(packet)
+  if (most !== 0) return finishPieces(state, packet, route, mtu, most)
   if (length <= mtu) return sendToNeighbour(state, packet, route)
   if (packet.gsoSize !== 0) return finishSegments(state, packet, route, flags, mtu)
   if ((packet.fragment & IP_DF) !== 0 && !(flags & OUT_IGNORE_DF)) {
@@ -146,6 +149,17 @@ function finishOutput(
     return 'EMSGSIZE'
   }
   return fragment(state, packet, route, mtu)
+}
+
+/** What was put together on the way is cut again as it was, if that fits. ip_fragment(). */
+function finishPieces(state: InetState, packet: Packet, route: Route, mtu: number, most: number): Errno | undefined {
+  if ((packet.fragment & IP_DF) !== 0 && most > mtu) {
+    state.count().fragFails++
+    icmpError(packet, deviceOf(state, packet), ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
+    drop(state, packet, 'NOT_SPECIFIED')
+    return 'EMSGSIZE'
+  }
+  return fragment(state, packet, route, Math.min(mtu, most), packet.fragment & IP_DF)
 }
 
 /** A packet of several segments goes on whole if each of them fits. ip_finish_output_gso(). */
@@ -187,7 +201,7 @@ function sendToNeighbour(state: InetState, packet: Packet, route: Route): Errno 
 }
 
 /** Cuts a packet into pieces that fit. ip_do_fragment(). */
-function fragment(state: InetState, packet: Packet, route: Route, mtu: number): Errno | undefined {
+function fragment(state: InetState, packet: Packet, route: Route, mtu: number, df = 0): Errno | undefined {
   const counters = state.count()
   const headerLength = 20 + (packet.ipOptions?.length ?? 0)
   if (mtu < headerLength + 8) {
@@ -210,7 +224,7 @@ function fragment(state: InetState, packet: Packet, route: Route, mtu: number): 
     piece.offset = headerLength + at
     piece.length = length
     if (at > 0) piece.ipOptions = laterOptions
-    piece.fragment = (first + at / 8) | (at + length < total ? IP_MF : more)
+    piece.fragment = df | (first + at / 8) | (at + length < total ? IP_MF : more)
     const failed = sendToNeighbour(state, piece, route)
     if (failed !== undefined) {
       counters.fragFails++
