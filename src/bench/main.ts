@@ -19,7 +19,7 @@ Measure the engine; one line of JSON a run, rates by CPU time.
          model: the routers track connections; rules: so many of iptables on each
   lantcp --hosts=10 --conns=5000
          short TCP connections through a router, on one switch
-  bulk   --mbytes=200 --csum=0|1 --write=65536
+  bulk   --mbytes=200 --csum=0|1 --write=65160
          one TCP connection over 1 Gbit/s and 1 ms; 1: every frame as bytes, its checksum judged
   idle   --hosts=1000
          whole Linux hosts on one switch, ten seconds without work

@@ -119,6 +119,8 @@ export interface MessageFlags {
   errorQueue?: boolean
   /** MSG_OOB: urgent data. */
   oob?: boolean
+  /** MSG_TRUNC: a TCP socket throws away what it would give. */
+  trunc?: boolean
   /** MSG_MORE: more comes, don't send what isn't full. */
   more?: boolean
   dontRoute?: boolean

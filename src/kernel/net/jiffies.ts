@@ -11,7 +11,7 @@ export const HZ = 250
 /** Nanoseconds of one jiffy. */
 export const JIFFY_NS = 1_000_000_000 / HZ
 /** Jiffies at boot: five minutes before a 32-bit counter wraps. Linux 6.1 include/linux/jiffies.h: INITIAL_JIFFIES. */
-const INITIAL_JIFFIES = 2 ** 32 - 300 * HZ
+export const INITIAL_JIFFIES = 2 ** 32 - 300 * HZ
 
 /** Jiffies now. They never wrap in the model. */
 export function jiffiesOf(host: Host): number {

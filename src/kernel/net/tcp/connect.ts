@@ -37,7 +37,7 @@ export function connect(socket: TcpSock, address: Address, port: number): Errno 
     socket.writeSeq = tcp.initialSequence(socket.local, socket.localPort, socket.remote, port)
   }
   socket.tsOffset = tcp.timestampOffset(socket.local, socket.remote)
-  socket.ipId = tcp.host.sim.random(`${tcp.host.name}/ip id`).below(65536)
+  socket.ipId = tcp.ipIds.below(65536)
   init(socket)
   const syn = queueControl(socket, SYN)
   socket.refresh()

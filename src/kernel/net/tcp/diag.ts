@@ -1,7 +1,6 @@
 /** TCP's part of SOCK_DIAG, for `ss`. Linux 6.1 net/ipv4/inet_diag.c: inet_sk_diag_fill(), inet_twsk_diag_fill(), inet_req_diag_fill(). */
 import type { Host } from '#kernel/core'
 import { deviceByIndex } from '../devices.ts'
-import { jiffyNs } from '../jiffies.ts'
 import type { SocketMessage } from '../netlink.ts'
 import { STATE_NAMES, TCP_LISTEN, TIMER_LOSS_PROBE, TIMER_PROBE0, TIMER_REO, TIMER_RETRANS } from './constants.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -40,7 +39,7 @@ function msUntil(tcp: TcpHost, ns: number): number {
 /** What is pending first: idiag_timer, idiag_retrans, idiag_expires. */
 function timerOf(socket: TcpSock): Timer | undefined {
   const { tcp, pending } = socket
-  const when = () => msUntil(tcp, jiffyNs(tcp.host, socket.pendingAt))
+  const when = () => msUntil(tcp, tcp.tickNs(socket.pendingAt))
   if (pending === TIMER_RETRANS || pending === TIMER_REO || pending === TIMER_LOSS_PROBE) {
     return { kind: 'on', expiresMs: when(), retransmits: socket.retransmits }
   }

@@ -1,7 +1,8 @@
 /** What TCP keeps for a host: the table of connections, ports, those in TIME-WAIT, counters and settings. */
+import type { RandomStream } from '#base/sim'
 import { defineState, type Host } from '#kernel/core'
 import { type InetState, inetState } from '../ip-state.ts'
-import { jiffiesOf } from '../jiffies.ts'
+import { INITIAL_JIFFIES, JIFFY_NS, wheelNs } from '../jiffies.ts'
 import type { CongestionControl } from './congestion.ts'
 import { congestionControls } from './congestion-controls.ts'
 import { TcpCounters } from './counters.ts'
@@ -32,6 +33,10 @@ export class TcpHost {
   allocated = 0
   readonly #secret: [number, number]
   challengeStamp = 0
+  #stampNs = -1
+  #ticks = 0
+  #ipIds: RandomStream | undefined = undefined
+  #portChance: RandomStream | undefined = undefined
   challengeCount = 0
 
   constructor(host: Host) {
@@ -42,8 +47,35 @@ export class TcpHost {
     this.#secret = [random.uint32(), random.uint32()]
   }
 
+  /** Ticks since boot: small numbers, unlike the kernel's jiffies, which begin just below 2^32. */
   get jiffies(): number {
-    return jiffiesOf(this.host)
+    const now = this.host.sim.nowNs
+    if (now !== this.#stampNs) {
+      this.#stampNs = now
+      this.#ticks = Math.floor((now - this.host.bootedNs) / JIFFY_NS)
+    }
+    return this.#ticks
+  }
+
+  /** The virtual time at which a wheel timer fires that is armed now for a tick. */
+  wheelNs(ticks: number): number {
+    return wheelNs(this.host, ticks + INITIAL_JIFFIES)
+  }
+
+  /** The virtual time at which a tick begins. */
+  tickNs(ticks: number): number {
+    return this.host.bootedNs + ticks * JIFFY_NS
+  }
+
+  /** Streams of chance, made when first used. */
+  get ipIds(): RandomStream {
+    this.#ipIds ??= this.host.sim.random(`${this.host.name}/ip id`)
+    return this.#ipIds
+  }
+
+  get portChance(): RandomStream {
+    this.#portChance ??= this.host.sim.random(`${this.host.name}/tcp port`)
+    return this.#portChance
   }
 
   get timeWaits(): Deadlines<TimeWait> {

@@ -5,7 +5,6 @@
  */
 import type { Packet } from '#wire/inet'
 import type { NetDevice } from '../device.ts'
-import { wheelNs } from '../jiffies.ts'
 import { ifindexOf } from '../sockets/raw.ts'
 import type { AddressFamily } from './address-family.ts'
 import { forgetChild } from './close.ts'
@@ -165,7 +164,7 @@ export function connectionRequest(
     tcp.connections.add(request)
     queue.requests++
     queue.young++
-    tcp.requests.set(request, wheelNs(tcp.host, tcp.jiffies + request.timeout))
+    tcp.requests.set(request, tcp.wheelNs(tcp.jiffies + request.timeout))
   }
   sendSynAck(listener, request)
 }
@@ -279,7 +278,7 @@ export function requestTimer(request: Request): void {
     return
   }
   if (request.timeouts++ === 0) queue.young--
-  tcp.requests.set(request, wheelNs(tcp.host, tcp.jiffies + requestTimeout(request)))
+  tcp.requests.set(request, tcp.wheelNs(tcp.jiffies + requestTimeout(request)))
   if (resend) sendSynAckAgain(listener, request)
 }
 
@@ -308,7 +307,7 @@ export function checkRequest(
   if (seq === request.rcvIsn && flags === SYN && !paws) {
     if (!oowRateLimited(request, packet, seq, end, skipped, tcp)) {
       sendSynAckAgain(listener, request)
-      tcp.requests.set(request, wheelNs(tcp.host, tcp.jiffies + requestTimeout(request)))
+      tcp.requests.set(request, tcp.wheelNs(tcp.jiffies + requestTimeout(request)))
     }
     return undefined
   }
@@ -412,7 +411,7 @@ function createChild(listener: TcpSock, request: Request, packet: Packet): TcpSo
   child.tos = tcp.sysctls.reflectTos !== 0 ? request.synTos & ~3 : listener.tos
   child.family = request.family ?? listener.family
   child.path = request.path
-  child.ipId = tcp.host.sim.random(`${tcp.host.name}/ip id`).below(65536)
+  child.ipId = tcp.ipIds.below(65536)
   child.refresh()
   const rcv = (request.rcvIsn + 1) | 0
   child.rcvWup = rcv

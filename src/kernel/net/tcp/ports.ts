@@ -97,7 +97,7 @@ export class PortTable {
   /** A port of the range that nobody has, odd ones first. inet_csk_find_open_port(). */
   #findOpen(socket: TcpSock): number | undefined {
     const { portLow, portHigh, autobindReuse } = this.#tcp.inet.sysctls
-    const random = this.#tcp.host.sim.random(`${this.#tcp.host.name}/tcp port`)
+    const random = this.#tcp.portChance
     for (const relax of autobindReuse ? [false, true] : [false]) {
       const halves = socket.reuseAddress && portHigh + 1 - portLow >= 4 ? [1, 2] : [0]
       for (const half of halves) {
@@ -154,7 +154,7 @@ export class PortTable {
     const high = portHigh + 1
     let remaining = high - portLow
     if (remaining > 1) remaining &= ~1
-    const random = tcp.host.sim.random(`${tcp.host.name}/tcp port`)
+    const random = tcp.portChance
     if (!this.#perturb) {
       this.#perturb = new Uint32Array(PERTURB_SIZE)
       this.#base = random.uint32()

@@ -1,6 +1,5 @@
 /** /proc/net/tcp, and TCP's line of /proc/net/sockstat. Linux 6.1 net/ipv4/tcp_ipv4.c: tcp4_seq_show(); net/ipv4/proc.c. */
 import type { Host } from '#kernel/core'
-import { jiffyNs } from '../jiffies.ts'
 import { TCP_LISTEN, TCP_TIME_WAIT, TIMER_LOSS_PROBE, TIMER_PROBE0, TIMER_REO, TIMER_RETRANS } from './constants.ts'
 import type { Endpoint } from './endpoint.ts'
 import { type TcpHost, tcpState } from './host.ts'
@@ -39,10 +38,10 @@ function socketLine(socket: TcpSock): string {
   let when = 0
   if ([TIMER_RETRANS, TIMER_REO, TIMER_LOSS_PROBE].includes(socket.pending)) {
     timer = 1
-    when = ticksUntil(tcp, jiffyNs(tcp.host, socket.pendingAt))
+    when = ticksUntil(tcp, tcp.tickNs(socket.pendingAt))
   } else if (socket.pending === TIMER_PROBE0) {
     timer = 4
-    when = ticksUntil(tcp, jiffyNs(tcp.host, socket.pendingAt))
+    when = ticksUntil(tcp, tcp.tickNs(socket.pendingAt))
   } else if (socket.keepaliveNs !== Number.POSITIVE_INFINITY) {
     timer = 2
     when = ticksUntil(tcp, socket.keepaliveNs)

@@ -9,9 +9,6 @@ import { Segment } from './segment.ts'
 import { after } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
 
-/** Below so many bytes a write's piece is copied together with others; above, the writer's array is kept. */
-const COPIED_MAX = 2048
-
 /** More than half of the largest window was written since the last push. forced_push(). */
 function forcedPush(socket: TcpSock): boolean {
   return after(socket.writeSeq, (socket.pushedSeq + (socket.maxWindow >> 1)) | 0)
@@ -22,9 +19,9 @@ function markPush(socket: TcpSock, segment: Segment): void {
   socket.pushedSeq = socket.writeSeq
 }
 
-/** Puts bytes behind what a segment of the queue holds. */
+/** Puts bytes behind what a segment of the queue holds: the first write's array is kept, what follows is copied together. */
 function append(segment: Segment, bytes: Uint8Array, at: number, length: number, goal: number): void {
-  if (segment.length === 0 && length > COPIED_MAX) {
+  if (segment.length === 0) {
     segment.buffer = bytes
     segment.offset = at
     segment.length = length

@@ -8,7 +8,6 @@
 import { type Errno, type Host, WaitQueue } from '#kernel/core'
 import type { Ipv6Address, Packet } from '#wire/inet'
 import type { NetDevice } from '../device.ts'
-import { jiffiesOf, wheelNs } from '../jiffies.ts'
 import type { AcceptQueue } from './accept-queue.ts'
 import type { AddressFamily, Path } from './address-family.ts'
 import type { CongestionControl } from './congestion.ts'
@@ -350,7 +349,7 @@ export class TcpSock extends Endpoint {
 
   /** tcp_jiffies32. */
   get jiffies(): number {
-    return jiffiesOf(this.host)
+    return this.tcp.jiffies
   }
 
   /** Milliseconds, as timestamps count them; `tsOffset` isn't in it. tcp_time_stamp(). */
@@ -368,17 +367,17 @@ export class TcpSock extends Endpoint {
   // The three timers of a socket share a slot of the queue: it is armed for the earliest, and a deadline that moves away
   // only writes a number.
   setRetransTimer(jiffies: number): void {
-    this.retransNs = wheelNs(this.host, jiffies)
+    this.retransNs = this.tcp.wheelNs(jiffies)
     this.#arm(this.retransNs)
   }
 
   setDelackTimer(jiffies: number): void {
-    this.delackNs = wheelNs(this.host, jiffies)
+    this.delackNs = this.tcp.wheelNs(jiffies)
     this.#arm(this.delackNs)
   }
 
   setKeepaliveTimer(jiffies: number): void {
-    this.keepaliveNs = wheelNs(this.host, jiffies)
+    this.keepaliveNs = this.tcp.wheelNs(jiffies)
     this.#arm(this.keepaliveNs)
   }
 

@@ -331,6 +331,9 @@ export function getOption(socket: TcpSock, level: string, name: string): SysResu
       return ok(socket.notsentLowat)
     case 'TCP_CONGESTION':
       return ok(socket.congestion.name)
+    // What is received and unread, and its bound; allocated to send; its bound; fwd_alloc; queued to send ... sk_get_meminfo().
+    case 'SO_MEMINFO':
+      return ok([...[socket.rmemAlloc, socket.receiveBuffer, 0, socket.sendBuffer, 0, socket.wmemQueued, 0, 0, 0]])
     case 'TCP_INFO':
       return ok(tcpInfo(socket))
     default:

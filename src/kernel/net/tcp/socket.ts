@@ -235,6 +235,7 @@ export class TcpSocket implements KernelSocket {
   receive(length: number, flags: MessageFlags): SysResult<Received> {
     if (flags.errorQueue) return fail('EAGAIN')
     const { sock } = this
+    if (flags.trunc) return this.#discard(length)
     const got = flags.oob ? this.#urgent(length, flags.peek === true) : this.read(length, flags.peek === true)
     if (!got.ok) return got
     return ok({
@@ -250,6 +251,24 @@ export class TcpSocket implements KernelSocket {
     this.#settle()
     if (this.sock.state === TCP_LISTEN) return fail('ENOTCONN')
     return receiveUrgent(this.sock, length, peek)
+  }
+
+  /** MSG_TRUNC: so much is thrown away. */
+  #discard(length: number): SysResult<Received> {
+    const { sock } = this
+    const available = Math.min(length, availableBytes(sock))
+    if (available === 0) {
+      const got = this.read(length, false)
+      if (!got.ok) return got
+    } else {
+      sock.busy = true
+      take(sock, sock.copiedSeq, available, false, undefined)
+      passUrgent(sock)
+      cleanup(sock, available)
+      leave(sock)
+    }
+    const from = { family: 'AF_UNSPEC' } as const
+    return ok({ bytes: NO_BYTES, length: available, from, timeNs: sock.host.sim.nowNs, control: {} })
   }
 
   /** tcp_recvmsg(). */
@@ -273,7 +292,8 @@ export class TcpSocket implements KernelSocket {
     }
     if (length === 0) return ok(NO_BYTES)
     sock.busy = true
-    const bytes = take(sock, from, Math.min(length, available), peek)
+    const bytes = new Uint8Array(Math.min(length, available))
+    take(sock, from, bytes.length, peek, bytes)
     if (!peek) passUrgent(sock)
     cleanup(sock, bytes.length)
     leave(sock)
@@ -395,9 +415,8 @@ export function availableBytes(sock: TcpSock): number {
   return sock.done && bytes > 0 ? bytes - 1 : bytes
 }
 
-/** Copies so many bytes out, which are there. */
-function take(sock: TcpSock, from: number, length: number, peek: boolean): Uint8Array {
-  const bytes = new Uint8Array(length)
+/** Copies so many bytes out, which are there; without a place for them they are thrown away. */
+function take(sock: TcpSock, from: number, length: number, peek: boolean, into: Uint8Array | undefined): void {
   let at = 0
   let seq = from
   let index = sock.receivedHead
@@ -407,8 +426,10 @@ function take(sock: TcpSock, from: number, length: number, peek: boolean): Uint8
     const used = Math.min(packet.length - skip, length - at)
     if (used > 0) {
       const start = packet.offset + skip
-      if (start === 0 && used === packet.buffer.length) bytes.set(packet.buffer, at)
-      else bytes.set(packet.buffer.subarray(start, start + used), at)
+      if (into === undefined) {
+        // Nobody wants them.
+      } else if (start === 0 && used === packet.buffer.length) into.set(packet.buffer, at)
+      else into.set(packet.buffer.subarray(start, start + used), at)
       at += used
       seq = (seq + used) | 0
       if (!peek) {
@@ -426,7 +447,6 @@ function take(sock: TcpSock, from: number, length: number, peek: boolean): Uint8
       }
     }
   }
-  return bytes
 }
 
 /** The first packet has been read. tcp_eat_recv_skb(). */

@@ -3,7 +3,7 @@
  * Linux 6.1 net/ipv4/tcp_minisocks.c: tcp_time_wait(), tcp_timewait_state_process(); RFC 1337, RFC 6191.
  */
 import type { Packet } from '#wire/inet'
-import { HZ, wheelNs } from '../jiffies.ts'
+import { HZ } from '../jiffies.ts'
 import { ACK, FIN, RST, SYN, TCP_FIN_WAIT2, TCP_TIME_WAIT, TIMEWAIT_LEN } from './constants.ts'
 import type { Waiting } from './deadlines.ts'
 import { done } from './done.ts'
@@ -65,7 +65,7 @@ export class TimeWait extends Endpoint implements Waiting {
 
   /** Its time begins anew. In jiffies. */
   schedule(jiffies: number): void {
-    this.tcp.timeWaits.set(this, wheelNs(this.tcp.host, this.tcp.jiffies + jiffies))
+    this.tcp.timeWaits.set(this, this.tcp.wheelNs(this.tcp.jiffies + jiffies))
   }
 
   /** It is gone. inet_twsk_kill(). */
