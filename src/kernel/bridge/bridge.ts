@@ -4,10 +4,9 @@
  *
  * Linux 6.1 net/bridge/br_private.h: struct net_bridge, struct net_bridge_port.
  */
-import { HZ, type NetDevice } from '#kernel/net'
+import { HZ, type NetDevice, WheelTimer } from '#kernel/net'
 import { Fdb } from './fdb.ts'
 import { VlanGroup } from './vlan.ts'
-import { WheelTimer } from './wheel-timer.ts'
 
 // BR_STATE_*. Linux 6.1 include/uapi/linux/if_bridge.h.
 export const DISABLED = 0

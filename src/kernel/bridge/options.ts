@@ -4,7 +4,7 @@
  * Linux 6.1 net/bridge/br_netlink.c: br_fill_info(), br_changelink(), br_port_fill_attrs(), br_setport().
  */
 import { NotModelled } from '#base/check'
-import { deviceByIndex, type LinkData, type Refusal, refuse } from '#kernel/net'
+import { clockOf, deviceByIndex, jiffiesOfClock, type LinkData, type Refusal, refuse } from '#kernel/net'
 import {
   BLOCKING,
   BR_BCAST_FLOOD,
@@ -41,7 +41,6 @@ import {
   setStp,
 } from './stp.ts'
 import { setDefaultPvid } from './vlan.ts'
-import { clockOf, jiffiesOfClock } from './wheel-timer.ts'
 
 /** 802.3x pause, slow protocols (LACP) and 802.1X may not be forwarded by a whole bridge. br_private.h */
 const GROUP_FORWARD_RESTRICTED = 0x0007

@@ -1,7 +1,7 @@
 /** A timer of the kernel's wheel, in jiffies. Linux 6.1 kernel/time/timer.c: mod_timer(), round_jiffies(). */
 import { Timer } from '#base/sim'
 import type { Host } from '#kernel/core'
-import { HZ, jiffiesOf, wheelNs } from '#kernel/net'
+import { HZ, jiffiesOf, wheelNs } from './jiffies.ts'
 
 export class WheelTimer {
   readonly #host: Host
