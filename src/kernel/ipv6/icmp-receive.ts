@@ -28,6 +28,7 @@ import { ping6Error, ping6Receive } from './sockets/ping.ts'
 import { rawErrors6 } from './sockets/raw.ts'
 import { udp6Error } from './sockets/udp.ts'
 import type { State6 } from './state.ts'
+import { tcp6Error } from './tcp.ts'
 import { drop6 } from './trace.ts'
 
 /** The packet that an ICMPv6 error quotes, as far as it does. */
@@ -131,6 +132,7 @@ function notify(state: State6, packet: Packet, device: NetDevice): void {
   if (packet.icmpType === ICMPV6_PKT_TOOBIG) updatePmtu6(state, quoted.dst, info, device)
   if (quoted.protocol === 17) udp6Error(state, error)
   else if (quoted.protocol === 58) ping6Error(state, error)
+  else if (quoted.protocol === 6) tcp6Error(state, error)
   else errorHandlers6[quoted.protocol]?.(state, error)
   rawErrors6(state, error)
 }

@@ -43,6 +43,11 @@ export class Route6 {
     this.input = input
   }
 
+  /** The device whose route it is: for what loops back by lo, the one that has the address. */
+  get iif(): number {
+    return (this.hop?.device ?? this.device).ifindex
+  }
+
   /** For this host itself. */
   get local(): boolean {
     return this.type === 'local' || this.type === 'anycast'

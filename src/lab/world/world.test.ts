@@ -108,7 +108,7 @@ describe('what a kernel refuses, or isn’t modelled, is said with the host’s 
     ['sysctl: { net.ipv4.nosuch: 1 }', LabRefused, 'x: sysctl net.ipv4.nosuch = 1: no such setting'],
     ['sysctl: { net.ipv4.ip_forward: abc }', LabRefused, 'x: sysctl net.ipv4.ip_forward = abc: EINVAL'],
     ['lo: 10.0.0.9/32 10.0.0.9/32', LabRefused, /^x: RTM_NEWADDR: .*/],
-    ['ipv6: true', NotModelled, 'x: IPv6'],
+    ['ipv6: true, lo: 2001:db8::9/128 2001:db8::9/128', LabRefused, /^x: RTM_NEWADDR: .*/],
   ])('%s', (words, kind, message) => {
     expect(() => worldOf(host(words))).toThrow(kind)
     expect(() => worldOf(host(words))).toThrow(message)

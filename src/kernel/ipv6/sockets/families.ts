@@ -1,7 +1,7 @@
 /** socket(2) for AF_INET6. Linux 6.1 net/ipv6/af_inet6.c: inet6_create(). */
-import { NotModelled } from '#base/check'
 import { fail, type Host, type OpenFile, ok, type SysResult } from '#kernel/core'
 import { inetState, SocketFile } from '#kernel/net'
+import { createTcp6Socket } from '../tcp.ts'
 import { Ping6Socket } from './ping.ts'
 import { Raw6Socket } from './raw.ts'
 import { Udp6Socket } from './udp.ts'
@@ -11,7 +11,7 @@ export function createInet6Socket(host: Host, type: string, protocol: number): S
   if (protocol < 0 || protocol > 262) return fail('EINVAL')
   if (type === 'SOCK_STREAM') {
     if (protocol !== 0 && protocol !== 6) return fail('EPROTONOSUPPORT')
-    throw new NotModelled('TCP sockets of AF_INET6')
+    return ok(createTcp6Socket(host))
   }
   if (type === 'SOCK_DGRAM') {
     if (protocol === 0 || protocol === 17) return ok(new SocketFile(new Udp6Socket(host, 17)))

@@ -16,7 +16,7 @@ import {
   TIMER_RETRANS,
 } from './constants.ts'
 import { doneWithError } from './done.ts'
-import { tcpState } from './host.ts'
+import { type TcpHost, tcpState } from './host.ts'
 import { dropRequest } from './listen.ts'
 import { syncMss } from './mss.ts'
 import { read32 } from './options.ts'
@@ -25,7 +25,7 @@ import { simpleRetransmit } from './recovery.ts'
 import type { Request } from './request.ts'
 import { estimatedRto, usecsToJiffies } from './rtt.ts'
 import { between } from './sequence.ts'
-import type { TcpSock } from './sock.ts'
+import type { Address, TcpSock } from './sock.ts'
 import { resetXmitTimer, retransmitTimer } from './timers.ts'
 
 const UNREACHABLE = 3
@@ -80,6 +80,57 @@ export function tcpError(state: InetState, error: IcmpErrorInfo): void {
   }
   socket.busy = busy
   if (!busy) leave(socket)
+}
+
+/** An ICMP error of another network's protocol, as far as TCP goes by it. */
+export interface QuotedSegment {
+  local: Address
+  remote: Address
+  /** The quotation, and where the segment begins in it. */
+  bytes: Uint8Array
+  payload: number
+  ifindex: number
+  /** The path takes no more than this. */
+  mtu: number | undefined
+  errno: Errno | undefined
+  /** RFC 6069's: the network had no way there. */
+  hostGone: boolean
+}
+
+/** Tells whoever sent a segment of an error about it; whether there is such a one. tcp_v6_err(). */
+export function tcpErrorTo(tcp: TcpHost, error: QuotedSegment): boolean {
+  const { bytes, payload } = error
+  const localPort = bytes[payload]! * 256 + bytes[payload + 1]!
+  const remotePort = bytes[payload + 2]! * 256 + bytes[payload + 3]!
+  const seq = read32(bytes, payload + 4)
+  const found = tcp.connections.find(error.local, localPort, error.remote, remotePort, error.ifindex)
+  if (found === undefined) return false
+  if (found.state === TCP_TIME_WAIT) return true
+  if (found.state === TCP_NEW_SYN_RECV) {
+    const request = found as Request
+    if (seq !== request.sntIsn) tcp.counters.OutOfWindowIcmps++
+    else if (error.errno !== undefined) {
+      dropRequest(request)
+      tcp.counters.ListenDrops++
+    }
+    return true
+  }
+  const socket = found as TcpSock
+  if (socket.state === TCP_CLOSE) return true
+  if (!between(seq, socket.sndUna, socket.sndNxt)) {
+    tcp.counters.OutOfWindowIcmps++
+    return true
+  }
+  const busy = socket.busy
+  socket.busy = true
+  if (error.mtu !== undefined) mtuReduced(socket, error.mtu)
+  else if (error.errno !== undefined) {
+    if (error.hostGone) revertBackoff(socket, seq)
+    report(socket, error.errno)
+  }
+  socket.busy = busy
+  if (!busy) leave(socket)
+  return true
 }
 
 function socketFlow(socket: TcpSock) {

@@ -1,6 +1,6 @@
 /** TCP over IPv4. Linux 6.1 net/ipv4/tcp_ipv4.c: ipv4_specific; net/ipv4/ip_output.c: __ip_queue_xmit(). */
 import { fail, ok } from '#kernel/core'
-import { ETH_P_IP, formatIpv4, IP_DF, IPPROTO_TCP, Packet } from '#wire/inet'
+import { ETH_P_IP, formatIpv4, IP_DF, IPPROTO_TCP, ipv6Bytes, mappedIpv4, Packet } from '#wire/inet'
 import { type Flow, flowOf } from '../fib.ts'
 import { addressType } from '../fib-lookup.ts'
 import { RT_SCOPE_LINK } from '../inetdev.ts'
@@ -47,7 +47,11 @@ export const ipv4: AddressFamily = {
   any: 0,
   source: (packet) => packet.src,
   destination: (packet) => packet.dst,
-  toSockAddr: (_socket, address, port) => ({ family: 'AF_INET', address: address as number, port }),
+  // An AF_INET6 socket that speaks IPv4 has mapped addresses.
+  toSockAddr: (socket, address, port) =>
+    socket.domain === 'AF_INET6'
+      ? { family: 'AF_INET6', address: ipv6Bytes(mappedIpv4(address as number)), port, scopeId: 0 }
+      : { family: 'AF_INET', address: address as number, port },
 
   fromSockAddr(address) {
     if (address.family === 'AF_UNSPEC') return ok({ address: 0, port: 0 })
