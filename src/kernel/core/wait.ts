@@ -31,7 +31,12 @@ export class WaitQueue {
 
   /** Wakes everyone who waits here. They look again at what they waited for, and may go back to sleep. */
   wake(): void {
-    if (this.#waiters.length === 0) return
+    const count = this.#waiters.length
+    if (count === 0) return
+    if (count === 1) {
+      this.#waiters[0]!.wake()
+      return
+    }
     for (const waiter of this.#waiters.slice()) waiter.wake()
   }
 

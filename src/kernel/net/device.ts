@@ -21,7 +21,7 @@ import {
 import type { Attached, CableEnd } from './cable.ts'
 import type { NetState } from './devices.ts'
 import type { DriverEthtool } from './ethtool.ts'
-import { forEachSegment } from './gso.ts'
+import { cutSegment } from './gso.ts'
 import { CONF_LOOPBACK, InetDevice } from './inetdev.ts'
 import type { LinkKind } from './link-kinds.ts'
 import { carrierEvent } from './link-watch.ts'
@@ -442,8 +442,7 @@ export class NetDevice implements Attached {
   /** dev_hard_start_xmit(): past the queue, to the taps and the driver. */
   hardTransmit(packet: Packet): void {
     if (packet.gsoSize !== 0 && this.driver?.gso !== true) {
-      forEachSegment(packet, (segment) => this.hardTransmit(segment))
-      return
+      while (packet.gsoSize !== 0) this.hardTransmit(cutSegment(packet))
     }
     if (deviceTrace.listeners !== 0) deviceTrace.emit({ device: this, direction: 'out', packet })
     if (this.net.taps.length !== 0) tapsTransmit(this.net, this, packet)

@@ -14,33 +14,24 @@ export function gsoSegmentCount(packet: Packet): number {
   return packet.gsoSize === 0 ? 1 : Math.ceil(packet.length / packet.gsoSize)
 }
 
-/** Hands the segments on, one after the other; the packet itself becomes the first. */
-export function forEachSegment(packet: Packet, send: (segment: Packet) => void): void {
-  const { gsoSize: size, length, tcpFlags: flags, ct, ctInfo, socket, route, extra } = packet
-  packet.gsoSize = 0
-  if (length <= size) {
-    send(packet)
-    return
-  }
+/** Cuts the first segment off a packet of several; what is left stays in the packet, whose last segment it is in the end. */
+export function cutSegment(packet: Packet): Packet {
+  const size = packet.gsoSize
+  const segment = packet.clone()
+  segment.ct = packet.ct
+  segment.ctInfo = packet.ctInfo
+  segment.socket = packet.socket
+  segment.route = packet.route
+  segment.extra = packet.extra
+  segment.gsoSize = 0
+  segment.length = size
   // FIN and PSH are the last one's, CWR the first one's.
-  const middle = flags & ~(TCP_FIN | TCP_PSH)
-  const segments: Packet[] = [packet]
-  let number = 0
-  for (let at = size; at < length; at += size) {
-    const segment = packet.clone()
-    segment.ct = ct
-    segment.ctInfo = ctInfo
-    segment.socket = socket
-    segment.route = route
-    segment.extra = extra
-    segment.offset = packet.offset + at
-    segment.length = Math.min(size, length - at)
-    segment.seq = (packet.seq + at) >>> 0
-    segment.ipId = (packet.ipId + ++number) & 0xffff
-    segment.tcpFlags = (at + size < length ? middle : flags) & ~TCP_CWR
-    segments.push(segment)
-  }
-  packet.length = size
-  packet.tcpFlags = middle
-  for (const segment of segments) send(segment)
+  segment.tcpFlags &= ~(TCP_FIN | TCP_PSH)
+  packet.tcpFlags &= ~TCP_CWR
+  packet.offset += size
+  packet.length -= size
+  packet.seq = (packet.seq + size) >>> 0
+  packet.ipId = (packet.ipId + 1) & 0xffff
+  if (packet.length <= size) packet.gsoSize = 0
+  return segment
 }

@@ -6,7 +6,7 @@ import type { Errno } from '#kernel/core'
 import { ETH_P_IP, emitIp, IP_DF, IP_MF, IP_OFFSET, ipLength, Packet, RAW_IP_PAYLOAD } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import { fragMaxSize } from './fragments.ts'
-import { forEachSegment, gsoNetworkLength } from './gso.ts'
+import { cutSegment, gsoNetworkLength } from './gso.ts'
 import { NF_ACCEPT, NF_DROP, runHooks } from './hooks.ts'
 import { icmpError } from './icmp.ts'
 import { PACKET_LOOPBACK } from './ip-input.ts'
@@ -166,9 +166,11 @@ function finishPieces(state: InetState, packet: Packet, route: Route, mtu: numbe
 function finishSegments(state: InetState, packet: Packet, route: Route, flags: number, mtu: number): Errno | undefined {
   if (gsoNetworkLength(packet) <= mtu) return sendToNeighbour(state, packet, route)
   let failed: Errno | undefined
-  forEachSegment(packet, (segment) => {
+  while (packet.gsoSize !== 0) {
+    const segment = cutSegment(packet)
     failed = finishOutput(state, segment, route, flags, ipLength(segment)) ?? failed
-  })
+  }
+  failed = finishOutput(state, packet, route, flags, ipLength(packet)) ?? failed
   return failed
 }
 

@@ -44,8 +44,12 @@ function timerOf(socket: TcpSock): Timer | undefined {
     return { kind: 'on', expiresMs: when(), retransmits: socket.retransmits }
   }
   if (pending === TIMER_PROBE0) return { kind: 'persist', expiresMs: when(), retransmits: socket.probesOut }
-  if (socket.keepaliveNs === Number.POSITIVE_INFINITY) return undefined
-  return { kind: 'keepalive', expiresMs: msUntil(tcp, socket.keepaliveNs), retransmits: socket.probesOut }
+  if (socket.keepaliveAt < 0) return undefined
+  return {
+    kind: 'keepalive',
+    expiresMs: msUntil(tcp, tcp.wheelNs(socket.keepaliveFrom, socket.keepaliveAt)),
+    retransmits: socket.probesOut,
+  }
 }
 
 function socketMessage(socket: TcpSock): SocketMessage {

@@ -2,7 +2,7 @@
 import type { RandomStream } from '#base/sim'
 import { defineState, type Host } from '#kernel/core'
 import { type InetState, inetState } from '../ip-state.ts'
-import { INITIAL_JIFFIES, JIFFY_NS, wheelNs } from '../jiffies.ts'
+import { INITIAL_JIFFIES, JIFFY_NS, wheelJiffies } from '../jiffies.ts'
 import type { CongestionControl } from './congestion.ts'
 import { congestionControls } from './congestion-controls.ts'
 import { TcpCounters } from './counters.ts'
@@ -57,9 +57,10 @@ export class TcpHost {
     return this.#ticks
   }
 
-  /** The virtual time at which a wheel timer fires that is armed now for a tick. */
-  wheelNs(ticks: number): number {
-    return wheelNs(this.host, ticks + INITIAL_JIFFIES)
+  /** The virtual time at which a wheel timer fires that was armed at a tick for another. */
+  wheelNs(from: number, ticks: number): number {
+    const fires = wheelJiffies(from + INITIAL_JIFFIES, ticks + INITIAL_JIFFIES)
+    return this.host.bootedNs + (fires - INITIAL_JIFFIES) * JIFFY_NS
   }
 
   /** The virtual time at which a tick begins. */

@@ -59,6 +59,8 @@ export interface TcpInfo {
   rcvOooPack: number
   sndWnd: number
   rcvWnd: number
+  /** How long there was something to send. */
+  busyTime: number
   congestion: string
 }
 
@@ -123,6 +125,7 @@ export function tcpInfo(socket: TcpSock): TcpInfo {
     rcvOooPack: socket.rcvOooPack,
     sndWnd: socket.sndWnd,
     rcvWnd: socket.rcvWnd,
+    busyTime: (socket.busyJiffies + (socket.busySince >= 0 ? now - socket.busySince : 0)) * JIFFY_US,
     congestion: socket.congestion.name,
   }
 }

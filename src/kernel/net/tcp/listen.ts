@@ -164,7 +164,7 @@ export function connectionRequest(
     tcp.connections.add(request)
     queue.requests++
     queue.young++
-    tcp.requests.set(request, tcp.wheelNs(tcp.jiffies + request.timeout))
+    tcp.requests.set(request, tcp.wheelNs(tcp.jiffies, tcp.jiffies + request.timeout))
   }
   sendSynAck(listener, request)
 }
@@ -278,7 +278,7 @@ export function requestTimer(request: Request): void {
     return
   }
   if (request.timeouts++ === 0) queue.young--
-  tcp.requests.set(request, tcp.wheelNs(tcp.jiffies + requestTimeout(request)))
+  tcp.requests.set(request, tcp.wheelNs(tcp.jiffies, tcp.jiffies + requestTimeout(request)))
   if (resend) sendSynAckAgain(listener, request)
 }
 
@@ -307,7 +307,7 @@ export function checkRequest(
   if (seq === request.rcvIsn && flags === SYN && !paws) {
     if (!oowRateLimited(request, packet, seq, end, skipped, tcp)) {
       sendSynAckAgain(listener, request)
-      tcp.requests.set(request, tcp.wheelNs(tcp.jiffies + requestTimeout(request)))
+      tcp.requests.set(request, tcp.wheelNs(tcp.jiffies, tcp.jiffies + requestTimeout(request)))
     }
     return undefined
   }

@@ -169,7 +169,7 @@ function ackSent(socket: TcpSock): void {
   }
   socket.ackPending = 0
   socket.ackRetry = 0
-  socket.delackNs = Number.POSITIVE_INFINITY
+  socket.delackAt = -1
 }
 
 /** A number that the peer will take: within its window. tcp_acceptable_seq(). */
@@ -220,7 +220,7 @@ function nagleHolds(partial: boolean, socket: TcpSock, nonagle: number): boolean
 export function gsoSegments(socket: TcpSock, mss: number): number {
   const { minTsoSegs, tsoRttLog } = socket.sysctls
   let bytes = Math.floor(socket.pacingRate / 1024)
-  const shift = Math.floor(socket.rtt0.v / 2 ** tsoRttLog)
+  const shift = tsoRttLog < 32 ? socket.rtt0.v >>> tsoRttLog : 0
   if (shift < 32) bytes += GSO_MAX_SIZE >> shift
   bytes = Math.min(bytes, GSO_MAX_SIZE)
   return Math.min(Math.max(Math.floor(bytes / mss), minTsoSegs), GSO_MAX_SEGS)

@@ -42,14 +42,14 @@ function socketLine(socket: TcpSock): string {
   } else if (socket.pending === TIMER_PROBE0) {
     timer = 4
     when = ticksUntil(tcp, tcp.tickNs(socket.pendingAt))
-  } else if (socket.keepaliveNs !== Number.POSITIVE_INFINITY) {
+  } else if (socket.keepaliveAt >= 0) {
     timer = 2
-    when = ticksUntil(tcp, socket.keepaliveNs)
+    when = ticksUntil(tcp, tcp.wheelNs(socket.keepaliveFrom, socket.keepaliveAt))
   }
   const received = listening ? (socket.accepts?.length ?? 0) : Math.max(0, socket.unread)
   const toSend = listening ? 0 : (socket.writeSeq - socket.sndUna) | 0
   const uid = '0'.padStart(5)
-  const references = socket.retransNs !== Number.POSITIVE_INFINITY || timer !== 0 ? 2 : 1
+  const references = socket.retransAt >= 0 || timer !== 0 ? 2 : 1
   let line = `${names(socket)} ${hex(socket.state, 2)} ${hex(toSend, 8)}:${hex(received, 8)} ${hex(timer, 2)}:${hex(when, 8)} ${hex(socket.retransmits, 8)} ${uid} ${String(socket.probesOut).padStart(8)} ${socket.attached ? socket.inode : 0} ${references} ${POINTER}`
   // In clock ticks: the RTO, the ATO.
   const rto = Math.floor((socket.rto * 100) / 250)

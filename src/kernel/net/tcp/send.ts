@@ -62,6 +62,7 @@ export function sendBytes(socket: TcpSock, bytes: Uint8Array, more: boolean, urg
       socket.wmemQueued += TX_SKB
       slowStartAfterIdle(socket)
       if (socket.nonagle & NAGLE_PUSH) socket.nonagle &= ~NAGLE_PUSH
+      if (socket.busySince < 0) socket.busySince = socket.jiffies
       socket.unsent.push(segment)
     }
     const length = Math.min(goal - segment.length, bytes.length - copied)

@@ -210,9 +210,13 @@ export class TcpSock extends Endpoint {
   totalRetrans = 0
   #slot = -1
   #armedNs = NEVER
-  retransNs = NEVER
-  delackNs = NEVER
-  keepaliveNs = NEVER
+  /** When each is due, in ticks, and when it was set: the wheel's bucket depends on both. -1: it isn't set. */
+  retransAt = -1
+  retransFrom = 0
+  delackAt = -1
+  delackFrom = 0
+  keepaliveAt = -1
+  keepaliveFrom = 0
   compressedNs = NEVER
 
   // Congestion.
@@ -259,6 +263,9 @@ export class TcpSock extends Endpoint {
   rackReoWndPersist = 0
   rackDsackSeen = false
   rackLastDelivered = 0
+  /** Since when there is something to send or unacknowledged (-1: there isn't), and for how long there was before. In jiffies. */
+  busySince = -1
+  busyJiffies = 0
   // Delivery rate.
   delivered = 0
   deliveredCe = 0
@@ -367,18 +374,21 @@ export class TcpSock extends Endpoint {
   // The three timers of a socket share a slot of the queue: it is armed for the earliest, and a deadline that moves away
   // only writes a number.
   setRetransTimer(jiffies: number): void {
-    this.retransNs = this.tcp.wheelNs(jiffies)
-    this.#arm(this.retransNs)
+    this.retransAt = jiffies
+    this.retransFrom = this.tcp.jiffies
+    this.#arm(this.tcp.tickNs(Math.max(jiffies, this.tcp.jiffies) + 1))
   }
 
   setDelackTimer(jiffies: number): void {
-    this.delackNs = this.tcp.wheelNs(jiffies)
-    this.#arm(this.delackNs)
+    this.delackAt = jiffies
+    this.delackFrom = this.tcp.jiffies
+    this.#arm(this.tcp.tickNs(Math.max(jiffies, this.tcp.jiffies) + 1))
   }
 
   setKeepaliveTimer(jiffies: number): void {
-    this.keepaliveNs = this.tcp.wheelNs(jiffies)
-    this.#arm(this.keepaliveNs)
+    this.keepaliveAt = jiffies
+    this.keepaliveFrom = this.tcp.jiffies
+    this.#arm(this.tcp.tickNs(Math.max(jiffies, this.tcp.jiffies) + 1))
   }
 
   setCompressedTimer(ns: number): void {
@@ -401,16 +411,20 @@ export class TcpSock extends Endpoint {
     fireTimers(this, this.host.sim.nowNs)
     leave(this)
     if (this.#slot < 0) return
-    const next = Math.min(this.retransNs, this.delackNs, this.keepaliveNs, this.compressedNs)
+    const { tcp } = this
+    let next = this.compressedNs
+    if (this.retransAt >= 0) next = Math.min(next, tcp.wheelNs(this.retransFrom, this.retransAt))
+    if (this.delackAt >= 0) next = Math.min(next, tcp.wheelNs(this.delackFrom, this.delackAt))
+    if (this.keepaliveAt >= 0) next = Math.min(next, tcp.wheelNs(this.keepaliveFrom, this.keepaliveAt))
     if (next !== NEVER) this.#arm(next)
   }
 
   /** No timer of it fires any more. */
   dropTimers(): void {
     this.pending = TIMER_NONE
-    this.retransNs = NEVER
-    this.delackNs = NEVER
-    this.keepaliveNs = NEVER
+    this.retransAt = -1
+    this.delackAt = -1
+    this.keepaliveAt = -1
     this.compressedNs = NEVER
     if (this.#slot >= 0) this.host.sim.release(this.#slot)
     this.#slot = -1

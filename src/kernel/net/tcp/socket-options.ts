@@ -255,7 +255,7 @@ function setTcpOption(socket: TcpSock, level: string, name: string, number: numb
 function setKeepAlive(socket: TcpSock, on: boolean): void {
   const timed = socket.state !== TCP_CLOSE && socket.state !== TCP_LISTEN
   if (on && !socket.keepAlive && timed) socket.setKeepaliveTimer(socket.jiffies + keepaliveTime(socket))
-  else if (!on) socket.keepaliveNs = Number.POSITIVE_INFINITY
+  else if (!on) socket.keepaliveAt = -1
   socket.keepAlive = on
 }
 

@@ -75,6 +75,11 @@ export function rtoDeltaUs(socket: TcpSock): number {
 /** tcp_rearm_rto(). */
 export function rearmRto(socket: TcpSock): void {
   if (socket.packetsOut === 0) {
+    // tcp_chrono_stop().
+    if (socket.busySince >= 0 && socket.unsent.head === undefined) {
+      socket.busyJiffies += socket.jiffies - socket.busySince
+      socket.busySince = -1
+    }
     socket.pending = TIMER_NONE
     return
   }
@@ -94,12 +99,13 @@ export function probe0When(socket: TcpSock): number {
 
 /** The slot's event: whichever is due. */
 export function fireTimers(socket: TcpSock, nowNs: number): void {
-  if (socket.retransNs <= nowNs) {
-    socket.retransNs = NEVER
+  const { tcp } = socket
+  if (socket.retransAt >= 0 && tcp.wheelNs(socket.retransFrom, socket.retransAt) <= nowNs) {
+    socket.retransAt = -1
     writeTimer(socket)
   }
-  if (socket.delackNs <= nowNs) {
-    socket.delackNs = NEVER
+  if (socket.delackAt >= 0 && tcp.wheelNs(socket.delackFrom, socket.delackAt) <= nowNs) {
+    socket.delackAt = -1
     delackTimer(socket)
   }
   if (socket.compressedNs <= nowNs) {
@@ -110,8 +116,8 @@ export function fireTimers(socket: TcpSock, nowNs: number): void {
       sendAck(socket)
     }
   }
-  if (socket.keepaliveNs <= nowNs) {
-    socket.keepaliveNs = NEVER
+  if (socket.keepaliveAt >= 0 && tcp.wheelNs(socket.keepaliveFrom, socket.keepaliveAt) <= nowNs) {
+    socket.keepaliveAt = -1
     keepaliveTimer(socket)
   }
 }

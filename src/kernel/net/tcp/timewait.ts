@@ -65,7 +65,7 @@ export class TimeWait extends Endpoint implements Waiting {
 
   /** Its time begins anew. In jiffies. */
   schedule(jiffies: number): void {
-    this.tcp.timeWaits.set(this, this.tcp.wheelNs(this.tcp.jiffies + jiffies))
+    this.tcp.timeWaits.set(this, this.tcp.wheelNs(this.tcp.jiffies, this.tcp.jiffies + jiffies))
   }
 
   /** It is gone. inet_twsk_kill(). */

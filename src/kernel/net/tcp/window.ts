@@ -107,7 +107,7 @@ export function initRcvMss(socket: TcpSock): void {
 /** tcp_sndbuf_expand(): room for twice the congestion window. */
 export function expandSendBuffer(socket: TcpSock): void {
   let perMss = Math.max(socket.mssClamp, socket.mssCache) + MAX_TCP_HEADER + SKB_SHARED
-  perMss = 2 ** Math.ceil(Math.log2(perMss)) + SKB_HEAD
+  perMss = (1 << (32 - Math.clz32(perMss - 1))) + SKB_HEAD
   const segments = Math.max(INIT_CWND, socket.sndCwnd, socket.reordering + 1)
   const memory = 2 * segments * perMss
   if (socket.sendBuffer < memory) socket.sendBuffer = Math.min(memory, socket.sysctls.wmem2)
