@@ -13,6 +13,7 @@ import { netfilter } from '#kernel/netfilter'
 import { qdisc } from '#kernel/qdisc'
 import { tunnel } from '#kernel/tunnel'
 import { unix } from '#kernel/unix'
+import { vxlan } from '#kernel/vxlan'
 import { coreutils } from '#user/coreutils'
 import { dns } from '#user/dns'
 import { hping } from '#user/hping'
@@ -36,6 +37,7 @@ export const OPTIONAL: Room[] = [
   bridge,
   qdisc,
   tunnel,
+  vxlan,
   conntrack,
   netfilter,
   procps,

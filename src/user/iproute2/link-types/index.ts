@@ -5,6 +5,7 @@ import { macvlan } from './macvlan.ts'
 import type { LinkType } from './type.ts'
 import { erspan, greType, gretap, ipip, sit } from './tunnels.ts'
 import { veth } from './veth.ts'
+import { vxlan } from './vxlan.ts'
 import { vlan } from './vlan.ts'
 
 export type { LinkData, LinkType, LinkWords } from './type.ts'
@@ -19,6 +20,7 @@ export const linkTypes: Record<string, LinkType> = {
   vcan: plain('vcan'),
   macvlan,
   veth,
+  vxlan,
   ipip,
   sit,
   gre: greType,
