@@ -155,6 +155,11 @@ export function writeIp(packet: Packet, target: Uint8Array, at: number): number 
   }
   view.setUint32(at + 8, (life << 16) | (~foldSum(sum) & 0xffff))
   at += headerLength
+  if (transport === UDP_HLEN && packet.length <= SHORT && packet.protocol === IPPROTO_UDP) {
+    const payload = copyAndSum(packet, view, at + UDP_HLEN)
+    writeUdpHeader(packet, view, at, addresses, payload)
+    return at + UDP_HLEN + packet.length
+  }
   const end = writePayload(packet, target, at + transport)
   if (transport === 0) return end
   if (packet.protocol === IPPROTO_UDP) writeUdp(packet, view, at, addresses)
@@ -225,15 +230,61 @@ function sumWritten(view: DataView, at: number, length: number, sum: number): nu
 }
 
 function writeUdp(packet: Packet, view: DataView, at: number, addresses: number): void {
+  const payload = packet.checksum < 0 ? sumWritten(view, at + UDP_HLEN, packet.length, 0) : 0
+  writeUdpHeader(packet, view, at, addresses, payload)
+}
+
+/** @param payload the payload's sum, if the checksum is to be computed */
+function writeUdpHeader(packet: Packet, view: DataView, at: number, addresses: number, payload: number): void {
   const length = UDP_HLEN + packet.length
   let { checksum } = packet
   if (checksum < 0) {
     const header = addresses + IPPROTO_UDP + 2 * length + packet.srcPort + packet.dstPort
-    checksum = ~foldSum(sumWritten(view, at + UDP_HLEN, packet.length, header)) & 0xffff
+    checksum = ~foldSum(header + payload) & 0xffff
     if (checksum === 0) checksum = 0xffff // 0 means not computed. RFC 768.
   }
   view.setUint32(at, (packet.srcPort << 16) | packet.dstPort)
   view.setUint32(at + 4, (length << 16) | checksum)
+}
+
+/** Up to here a payload is copied and summed in one go. */
+const SHORT = 256
+
+// Senders send from the same buffer over and over.
+let lastSource: Uint8Array = lastTarget
+let lastSourceView = lastView
+
+/** Copies the payload by words, and adds them up as `sumWritten` does. */
+function copyAndSum(packet: Packet, view: DataView, at: number): number {
+  const { buffer, offset, length } = packet
+  if (buffer !== lastSource) {
+    lastSourceView = new DataView(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength)
+    lastSource = buffer
+  }
+  const source = lastSourceView
+  const end = offset + length
+  let from = offset
+  let sum = 0
+  while (from + 3 < end) {
+    const word = source.getUint32(from)
+    view.setUint32(at, word)
+    sum += word
+    from += 4
+    at += 4
+  }
+  if (from + 1 < end) {
+    const word = source.getUint16(from)
+    view.setUint16(at, word)
+    sum += word
+    from += 2
+    at += 2
+  }
+  if (from < end) {
+    const byte = source.getUint8(from)
+    view.setUint8(at, byte)
+    sum += byte * 256
+  }
+  return sum
 }
 
 function writeIcmp(packet: Packet, view: DataView, at: number, pseudo: number): void {
