@@ -4,6 +4,7 @@ import { dumpTables } from './dump.ts'
 import { iptablesMain } from './iptables/main.ts'
 import { restoreMain, saveMain } from './iptables/save-restore.ts'
 import type { NftRequest } from './messages.ts'
+import { nftMain } from './nft/main.ts'
 import { nfTables } from './objects.ts'
 import { Transaction } from './transaction.ts'
 import { comment, connmark, limit, mark, multiport } from './xt/basic-matches.ts'
@@ -21,7 +22,7 @@ import { sctp, tcp, udp } from './xt/tcp-udp.ts'
 
 function batch(host: Host, message: unknown): NetlinkAnswer {
   const request = message as NftRequest & { type: 'NFT_BATCH' }
-  const errors = new Transaction(nfTables.of(host)).run(request.commands)
+  const errors = new Transaction(nfTables.of(host)).run(request.commands, request.check)
   return { ok: true, messages: [{ errors }] }
 }
 
@@ -43,6 +44,7 @@ export const netfilter: Room = {
     addExtensions(image, [recent, hashlimit, statistic, owner, physdev, connlimit, cluster])
     addExtensions(image, [CLASSIFY, CT, DSCP, NOTRACK, TCPMSS, TEE, TOS, TTL])
     installRecent(image)
+    image.program({ name: 'nft', paths: ['/usr/sbin/nft'], main: nftMain(image) })
     for (const name of ['iptables', 'iptables-nft']) {
       image.program({ name, paths: [`/usr/sbin/${name}`], main: iptablesMain(image, 'iptables') })
     }

@@ -42,7 +42,7 @@ export class Transaction {
   }
 
   /** Does all, or nothing; the errors. */
-  run(commands: NftCommand[]): NftError[] {
+  run(commands: NftCommand[], check = false): NftError[] {
     const errors: NftError[] = []
     commands.forEach((command, index) => {
       try {
@@ -65,7 +65,7 @@ export class Transaction {
         break
       }
     }
-    if (errors.length > 0) {
+    if (errors.length > 0 || check) {
       this.#rollBack()
       return errors
     }

@@ -150,10 +150,10 @@ export function rateText(cost: number): string {
 
 /** iptables-nft's limit expression: the unit in which the rate is a whole number. */
 export function limitExpression(cost: number, burst: number): LimitSpec {
-  for (const [, unit] of UNITS.slice().reverse()) {
-    const scale = LIMIT_SCALE * unit
-    if (scale >= cost) return { rate: Math.floor(scale / cost), per: unit, burst, bytes: false, invert: false }
-  }
+  const word = rateText(cost)
+  const [rate = '1', name = 'day'] = word.split('/')
+  const unit = UNITS.find(([one]) => one === name)?.[1]
+  if (unit !== undefined) return { rate: Number(rate), per: unit, burst, bytes: false, invert: false }
   return { rate: 1, per: 86400, burst, bytes: false, invert: false }
 }
 
