@@ -70,7 +70,9 @@ export class Names {
 }
 
 /** A frame as text, without what may differ; two frames are equal if their texts are. */
-export function canonicalFrame(bytes: Uint8Array, names: Names): string {
+export function canonicalFrame(frame: Uint8Array, names: Names): string {
+  // A copy of a plain kind: what is masked is masked there, and a Node buffer's slices would be the frame's own bytes.
+  const bytes = new Uint8Array(frame)
   if (bytes.length < 14) return `short ${formatHex(bytes)}`
   const view = viewOf(bytes)
   let type = view.getUint16(12)
