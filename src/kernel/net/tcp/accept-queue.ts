@@ -37,7 +37,7 @@ export class AcceptQueue {
   shift(): TcpSock | undefined {
     if (this.#head >= this.#ready.length) return undefined
     const first = this.#ready[this.#head]!
-    this.#head++
+    this.#ready[this.#head++] = undefined as never // So that it isn't kept alive.
     if (this.#head > 64 && this.#head * 2 > this.#ready.length) {
       this.#ready = this.#ready.slice(this.#head)
       this.#head = 0

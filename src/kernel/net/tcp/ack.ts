@@ -207,7 +207,10 @@ function control(socket: TcpSock, delivered: number, lost: number, flag: number)
   else {
     // Where much overtakes, any delivery counts; else only what comes in order.
     const raises = socket.reordering > socket.sysctls.reordering ? flag & F_FORWARD_PROGRESS : flag & F_DATA_ACKED
-    if (raises) socket.congestion.avoid(socket, delivered)
+    if (raises) {
+      socket.congestion.avoid(socket, delivered)
+      socket.sndCwndStamp = socket.jiffies
+    }
   }
   updatePacingRate(socket)
 }

@@ -56,13 +56,11 @@ export function shutdownSend(socket: TcpSock): void {
 /** What was received and not read is thrown away; whether there was any. */
 function flushReceived(socket: TcpSock): boolean {
   let unread = false
-  for (let i = socket.receivedHead; i < socket.received.length; i++) {
-    const packet = socket.received[i]!
+  for (let i = 0; i < socket.received.length; i++) {
+    const packet = socket.received.at(i)
     if (after(((packet.seq | 0) + packet.length) | 0, socket.copiedSeq)) unread = true
   }
-  socket.received = []
-  socket.receivedSizes = []
-  socket.receivedHead = 0
+  socket.received.clear()
   socket.rmemAlloc = 0
   return unread
 }

@@ -92,22 +92,21 @@ export function dataReceived(socket: TcpSock, packet: Packet, truesize: number):
 /** A packet whose data go on from what was received: to the reader. tcp_queue_rcv(). Its truesize is counted. */
 export function queueReceived(socket: TcpSock, packet: Packet, truesize: number): void {
   let size = truesize
-  const { received, receivedSizes } = socket
+  const { received } = socket
   const last = received.length - 1
   let joined = 0
-  if (last >= socket.receivedHead && socket.receivedFrags <= FRAGS_MAX && (packet.seq | 0) === socket.rcvNxt) {
+  if (last >= 0 && received.frags <= FRAGS_MAX && (packet.seq | 0) === socket.rcvNxt) {
     // Joined to the one before: its head alone is saved, and all is freed when the last of them has been read.
-    socket.receivedFrags++
+    received.frags++
     size -= SKB_HEAD
-    joined = receivedSizes[last]!
-    receivedSizes[last] = 0
+    joined = received.sizeAt(last)
+    received.setSize(last, 0)
     socket.tcp.counters.TCPRcvCoalesce++
-  } else socket.receivedFrags = 1
+  } else received.frags = 1
   const end = endOf(packet)
   socket.bytesReceived += (end - socket.rcvNxt) | 0
   socket.rcvNxt = end
-  received.push(packet)
-  receivedSizes.push(joined + size)
+  received.push(packet, joined + size)
   socket.rmemAlloc += size
 }
 
@@ -214,14 +213,14 @@ function hasRoom(socket: TcpSock): boolean {
 
 /** Small packets are copied together: their data take no more memory than themselves and a head for each page. tcp_collapse(). */
 function collapse(socket: TcpSock): void {
-  const first = socket.receivedHead
   let saved = 0
-  for (let i = first; i < socket.received.length; i++) {
-    const tight = socket.received[i]!.length + 64
-    const size = socket.receivedSizes[i]!
+  const { received } = socket
+  for (let i = 0; i < received.length; i++) {
+    const tight = received.at(i).length + 64
+    const size = received.sizeAt(i)
     if (size <= tight * 2) continue
     saved += size - tight
-    socket.receivedSizes[i] = tight
+    received.setSize(i, tight)
     socket.tcp.counters.TCPRcvCollapsed++
   }
   socket.rmemAlloc -= saved
@@ -284,7 +283,7 @@ function outOfWindow(socket: TcpSock): void {
 }
 
 function queueInSequence(socket: TcpSock, packet: Packet): void {
-  if (socket.received.length > socket.receivedHead && !hasRoom(socket)) {
+  if (socket.received.length > 0 && !hasRoom(socket)) {
     socket.tcp.counters.TCPRcvQDrop++
     socket.queue.wake()
     return

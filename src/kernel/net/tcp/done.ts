@@ -74,9 +74,7 @@ export function doneWithError(socket: TcpSock, error: Errno): void {
 export function destroy(socket: TcpSock): void {
   socket.dropTimers()
   purgeWriteQueue(socket)
-  socket.received = []
-  socket.receivedSizes = []
-  socket.receivedHead = 0
+  socket.received.clear()
   socket.outOfOrder = []
   socket.rmemAlloc = 0
   socket.path = undefined

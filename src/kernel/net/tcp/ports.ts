@@ -7,10 +7,13 @@ import type { TcpHost } from './host.ts'
 import type { Address, TcpSock } from './sock.ts'
 import { mayReuse, type TimeWait } from './timewait.ts'
 
+type Owner = TcpSock | TimeWait
+
 /** The sockets of a port. struct inet_bind_bucket. */
 export class Bind {
   readonly port: number
-  readonly owners = new Set<TcpSock | TimeWait>()
+  /** The first of its owners, each of which knows the next. */
+  first: Owner | undefined = undefined
   /** 1: all its owners say SO_REUSEADDR and none listens; -1: its port was chosen by connect(2). */
   fastReuse: number
   fastReusePort: number
@@ -35,7 +38,11 @@ export class PortTable {
   }
 
   own(socket: TcpSock | TimeWait, bind: Bind): void {
-    bind.owners.add(socket)
+    const { first } = bind
+    if (first) first.bindPrevious = socket
+    socket.bindNext = first
+    socket.bindPrevious = undefined
+    bind.first = socket
     socket.bind = bind
     socket.localPort = bind.port
   }
@@ -45,8 +52,12 @@ export class PortTable {
     const bind = socket.bind
     if (!bind) return
     socket.bind = undefined
-    bind.owners.delete(socket)
-    if (bind.owners.size === 0) this.binds.delete(bind.port)
+    if (socket.bindPrevious) socket.bindPrevious.bindNext = socket.bindNext
+    else bind.first = socket.bindNext
+    if (socket.bindNext) socket.bindNext.bindPrevious = socket.bindPrevious
+    socket.bindNext = undefined
+    socket.bindPrevious = undefined
+    if (bind.first === undefined) this.binds.delete(bind.port)
   }
 
   /** bind(2)'s part. False: in use. `port` 0: any. */
@@ -61,7 +72,7 @@ export class PortTable {
     if (!bind) {
       bind = new Bind(chosen, 0)
       this.binds.set(chosen, bind)
-    } else if (port !== 0 && bind.owners.size > 0) {
+    } else if (port !== 0 && bind.first !== undefined) {
       const reuse = socket.reuseAddress && socket.state !== TCP_LISTEN
       const free = bind.fastReuse > 0 && reuse
       if (!free && this.#conflicts(socket, bind, true, true)) return false
@@ -73,7 +84,7 @@ export class PortTable {
 
   #updateFast(bind: Bind, socket: TcpSock): void {
     const reuse = socket.reuseAddress && socket.state !== TCP_LISTEN
-    if (bind.owners.size === 0) {
+    if (bind.first === undefined) {
       bind.fastReuse = reuse ? 1 : 0
       bind.fastReusePort = socket.reusePort ? 1 : 0
     } else if (!reuse) bind.fastReuse = 0
@@ -81,7 +92,7 @@ export class PortTable {
 
   /** Whether somebody at the port stands in a socket's way. inet_csk_bind_conflict(). */
   #conflicts(socket: TcpSock, bind: Bind, relax: boolean, reusePortOk: boolean): boolean {
-    for (const other of bind.owners) {
+    for (let other = bind.first; other !== undefined; other = other.bindNext) {
       if (other === socket) continue
       if (socket.boundDevice !== 0 && other.boundDevice !== 0 && socket.boundDevice !== other.boundDevice) continue
       const bothPort = socket.reusePort && other.reusePort

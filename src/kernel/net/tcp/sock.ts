@@ -26,9 +26,11 @@ import { Endpoint } from './endpoint.ts'
 import type { TcpHost } from './host.ts'
 import type { Bind } from './ports.ts'
 import { leave } from './receive.ts'
+import { Received } from './received.ts'
 import { SegmentQueue, SentOrder } from './segment.ts'
 import type { TcpSysctls } from './sysctls.ts'
 import { fireTimers } from './timers.ts'
+import type { TimeWait } from './timewait.ts'
 
 export type Address = number | Ipv6Address
 
@@ -56,6 +58,8 @@ export class TcpSock extends Endpoint {
   addressLocked = false
   portLocked = false
   bind: Bind | undefined = undefined
+  bindNext: TcpSock | TimeWait | undefined = undefined
+  bindPrevious: TcpSock | TimeWait | undefined = undefined
   /** The way to the peer, while it is valid. sk_dst_cache. */
   path: Path | undefined = undefined
   error: Errno | undefined = undefined
@@ -253,7 +257,6 @@ export class TcpSock extends Endpoint {
   lostHint: import('./segment.ts').Segment | undefined = undefined
   lostCntHint = 0
   lost = 0
-  recvSackCache: number[] = []
   // RACK.
   rackUs = 0
   rackEndSeq = 0
@@ -277,12 +280,7 @@ export class TcpSock extends Endpoint {
   rateAppLimited = true
 
   // Receiving.
-  /** In sequence; the packets in order of their numbers, from `receivedHead` on. */
-  received: Packet[] = []
-  receivedHead = 0
-  /** What each of them takes in memory (all that are joined: the last), and how many are joined to the last head. */
-  receivedSizes: number[] = []
-  receivedFrags = 0
+  readonly received = new Received()
   outOfOrder: Packet[] = []
   /** The urgent byte and what is known of it (tp->urg_data), and its number. See urgent.ts. */
   urgentData = 0

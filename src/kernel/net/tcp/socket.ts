@@ -419,9 +419,10 @@ export function availableBytes(sock: TcpSock): number {
 function take(sock: TcpSock, from: number, length: number, peek: boolean, into: Uint8Array | undefined): void {
   let at = 0
   let seq = from
-  let index = sock.receivedHead
+  const { received } = sock
+  let index = 0
   while (at < length) {
-    const packet = sock.received[index]!
+    const packet = received.at(index)
     const skip = (seq - (packet.seq | 0)) | 0
     const used = Math.min(packet.length - skip, length - at)
     if (used > 0) {
@@ -435,33 +436,13 @@ function take(sock: TcpSock, from: number, length: number, peek: boolean, into: 
       if (!peek) {
         sock.copiedSeq = seq
         // Once for each head, as the kernel has them joined.
-        if (at === length || (skip + used === packet.length && sock.receivedSizes[index] !== 0))
-          adjustReceiveSpace(sock)
+        if (at === length || (skip + used === packet.length && received.sizeAt(index) !== 0)) adjustReceiveSpace(sock)
       }
     }
     if (skip + used >= packet.length) {
       if (peek) index++
-      else {
-        eat(sock)
-        index = sock.receivedHead
-      }
+      else sock.rmemAlloc -= received.shift()
     }
-  }
-}
-
-/** The first packet has been read. tcp_eat_recv_skb(). */
-function eat(sock: TcpSock): void {
-  sock.rmemAlloc -= sock.receivedSizes[sock.receivedHead]!
-  sock.received[sock.receivedHead] = undefined as never
-  sock.receivedHead++
-  if (sock.receivedHead === sock.received.length) {
-    sock.received.length = 0
-    sock.receivedSizes.length = 0
-    sock.receivedHead = 0
-  } else if (sock.receivedHead > 256 && sock.receivedHead * 2 > sock.received.length) {
-    sock.received.splice(0, sock.receivedHead)
-    sock.receivedSizes.splice(0, sock.receivedHead)
-    sock.receivedHead = 0
   }
 }
 

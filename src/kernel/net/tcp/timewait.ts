@@ -23,6 +23,8 @@ export class TimeWait extends Endpoint implements Waiting {
   /** TCP_TIME_WAIT, or TCP_FIN_WAIT2 while the peer's FIN hasn't come. */
   substate: number
   bind: Bind | undefined = undefined
+  bindNext: TcpSock | TimeWait | undefined = undefined
+  bindPrevious: TcpSock | TimeWait | undefined = undefined
   reuseAddress: boolean
   reusePort: boolean
   rcvNxt: number
