@@ -20,6 +20,7 @@ export {
   conntrackNeed,
   defragNeed,
   type NatChain,
+  type NatFamily,
   type NatHook,
   natNeed,
   removeNatChain,

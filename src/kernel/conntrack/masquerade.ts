@@ -4,7 +4,7 @@
  *
  * Linux 6.1 net/netfilter/nf_nat_masquerade.c, nf_nat_redirect.c.
  */
-import { type HookContext, NF_ACCEPT, NF_DROP, type Route, selectAddress } from '#kernel/net'
+import { type HookContext, ipv6ForNat, NF_ACCEPT, NF_DROP, type Route, selectAddress } from '#kernel/net'
 import type { Conn } from './conn.ts'
 import { type NatRange, natSetup } from './nat.ts'
 import type { ConntrackState } from './state.ts'
@@ -19,6 +19,7 @@ export function masquerade(state: ConntrackState, context: HookContext, range: P
   const { packet } = context
   const conn = packet.ct as Conn
   const out = context.out!
+  if (packet.src6 !== undefined) return masquerade6(state, context, range)
   if (conn.original.src === 0) return NF_ACCEPT
   const nextHop = (packet.route as Route).nextHopFor(packet.dst)
   const address = selectAddress(out, nextHop, RT_SCOPE_UNIVERSE)
@@ -30,9 +31,22 @@ export function masquerade(state: ConntrackState, context: HookContext, range: P
   return natSetup(state, conn, { ...range, min: address, max: address }, 'SRC')
 }
 
+/** nf_nat_masquerade_ipv6(). */
+function masquerade6(state: ConntrackState, { packet, out }: HookContext, range: PortRange): number {
+  const conn = packet.ct as Conn
+  const source = ipv6ForNat(state.host.image).masqueradeSource?.(out!, packet.dst6!)
+  if (source === undefined) return NF_DROP
+  conn.masqueradeIndex = out!.ifindex
+  return natSetup(state, conn, { ...range, min: source, max: source }, 'SRC')
+}
+
 /** -j REDIRECT: to loopback for what is made here, else to the first address of the device that it came by. nf_nat_redirect_ipv4(). */
 export function redirect(state: ConntrackState, context: HookContext, range: PortRange): number {
   const conn = context.packet.ct as Conn
+  if (context.packet.src6 !== undefined) {
+    const own = ipv6ForNat(state.host.image).redirectTo?.(context.hook === 'LOCAL_OUT' ? undefined : context.in)
+    return own === undefined ? NF_DROP : natSetup(state, conn, { ...range, min: own, max: own }, 'DST')
+  }
   let address = 0x7f000001
   if (context.hook !== 'LOCAL_OUT') {
     const own = context.in!.inet.addresses[0]

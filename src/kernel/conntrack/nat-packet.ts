@@ -5,7 +5,18 @@
  * Linux 6.1 net/netfilter/nf_nat_proto.c: nf_nat_manip_pkt(), nf_nat_icmp_reply_translation().
  */
 import { NF_ACCEPT, NF_DROP } from '#kernel/net'
-import { checksumGood, ICMP_REDIRECT, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, type Packet, RAW_NONE } from '#wire/inet'
+import {
+  checksumGood,
+  ICMP_REDIRECT,
+  IPPROTO_ICMP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  type Ipv6Address,
+  type Packet,
+  RAW_NONE,
+  readIpv6,
+  writeIpv6,
+} from '#wire/inet'
 import {
   type Conn,
   ctDirection,
@@ -17,7 +28,7 @@ import {
   IPS_SRC_NAT,
 } from './conn.ts'
 import type { Manip } from './nat.ts'
-import { hasPorts, IPPROTO_ICMPV6 } from './tuple.ts'
+import { hasPorts, IPPROTO_ICMPV6, skipExtensions } from './tuple.ts'
 
 /** A checksum after a word that it covers has changed. RFC 1624 equation 3. */
 function adjust(checksum: number, from: number, to: number): number {
@@ -139,7 +150,7 @@ function changeTransport(
 export function natIcmpError(conn: Conn, packet: Packet, manip: Manip): number {
   if (packet.raw !== RAW_NONE || (packet.checksum >= 0 && !checksumGood(packet))) return NF_DROP
   if (packet.length < 20) return NF_DROP
-  if (packet.icmpType === ICMP_REDIRECT) {
+  if (packet.src6 === undefined && packet.icmpType === ICMP_REDIRECT) {
     // A redirect would be wrong once addresses have changed.
     if ((conn.status & IPS_NAT_DONE_MASK) !== IPS_NAT_DONE_MASK || conn.status & IPS_NAT_MASK) return NF_DROP
   }
@@ -147,12 +158,15 @@ export function natIcmpError(conn: Conn, packet: Packet, manip: Manip): number {
   const other = conn.tuple(ctDirection(packet.ctInfo) === IP_CT_DIR_REPLY ? 0 : 1)
   const bytes = packet.buffer.slice(packet.offset, packet.offset + packet.length)
   // Inside, source and destination are the other way round.
-  changeInner(bytes, manip === 'SRC' ? 'DST' : 'SRC', other)
+  const inside = manip === 'SRC' ? 'DST' : 'SRC'
+  if (packet.src6 === undefined) changeInner(bytes, inside, other)
+  else changeInner6(bytes, inside, other)
   packet.buffer = bytes
   packet.offset = 0
   packet.checksum = -1
-  if (manip === 'SRC') packet.src = other.dst as number
-  else packet.dst = other.src as number
+  const outer = manip === 'SRC' ? other.dst : other.src
+  if (typeof outer !== 'number') packet[manip === 'SRC' ? 'src6' : 'dst6'] = outer
+  else packet[manip === 'SRC' ? 'src' : 'dst'] = outer
   return NF_ACCEPT
 }
 
@@ -176,6 +190,44 @@ function changeInner(bytes: Uint8Array, manip: Manip, target: InnerTarget): void
   write16(bytes, 10, adjust32(read16(bytes, 10), from, to))
   write16(bytes, place, to >>> 16)
   write16(bytes, place + 2, to & 0xffff)
+}
+
+/** Changes the IPv6 packet that bytes begin with. */
+function changeInner6(bytes: Uint8Array, manip: Manip, target: InnerTarget): void {
+  const place = manip === 'SRC' ? 8 : 24
+  const to = manip === 'SRC' ? target.src : target.dst
+  if (typeof to === 'number') return
+  const found = skipExtensions(bytes, 0, bytes.length)
+  if (found !== undefined) {
+    const icmp = found.protocol === IPPROTO_ICMPV6
+    const port = icmp || manip === 'SRC' ? target.srcPort : target.dstPort
+    changeTransport6(bytes, found.at, found.protocol, manip, port, readIpv6(bytes, place), to)
+  }
+  writeIpv6(bytes, place, to)
+}
+
+function changeTransport6(
+  bytes: Uint8Array,
+  at: number,
+  protocol: number,
+  manip: Manip,
+  port: number,
+  from: Ipv6Address,
+  to: Ipv6Address,
+): void {
+  const length = bytes.length - at
+  const sumAt = protocol === IPPROTO_TCP ? 16 : protocol === IPPROTO_UDP ? 6 : protocol === IPPROTO_ICMPV6 ? 2 : -1
+  const echo = protocol === IPPROTO_ICMPV6 && (bytes[at] === 128 || bytes[at] === 129)
+  const place = protocol === IPPROTO_ICMPV6 ? (echo ? at + 4 : -1) : manip === 'SRC' ? at : at + 2
+  if (length < 8 || (protocol !== IPPROTO_ICMPV6 && !hasPorts(protocol))) return
+  const old = place < 0 ? 0 : read16(bytes, place)
+  if (place >= 0) write16(bytes, place, port)
+  if (sumAt < 0 || sumAt + 2 > length) return
+  let sum = read16(bytes, at + sumAt)
+  if (place >= 0) sum = adjust(sum, old, port)
+  sum = adjust32(adjust32(sum, from.w0, to.w0), from.w1, to.w1)
+  sum = adjust32(adjust32(sum, from.w2, to.w2), from.w3, to.w3)
+  write16(bytes, at + sumAt, sum === 0 && protocol === IPPROTO_UDP ? 0xffff : sum)
 }
 
 function read16(bytes: Uint8Array, at: number): number {

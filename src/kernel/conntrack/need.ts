@@ -14,7 +14,9 @@ import {
   NF_IP_PRI_CONNTRACK_DEFRAG,
   NF_IP_PRI_NAT_DST,
   NF_IP_PRI_NAT_SRC,
+  type PacketHooks,
   packetHooks,
+  packetHooks6,
   routeMeHarder,
 } from '#kernel/net'
 import { IPPROTO_ICMP } from '#wire/inet'
@@ -26,6 +28,7 @@ import { natIcmpError, natPacket } from './nat-packet.ts'
 import { account } from './refresh.ts'
 import { type ConntrackState, conntrackState } from './state.ts'
 import { confirmHook, trackIn, trackOut } from './track.ts'
+import { IPPROTO_ICMPV6 } from './tuple.ts'
 
 /** NF_IP_PRI_CONNTRACK_CONFIRM: behind everything. */
 export const NF_IP_PRI_CONNTRACK_CONFIRM = 2147483647
@@ -38,6 +41,9 @@ export interface NatChain {
   run(context: HookContext): number
 }
 
+/** The families whose packets are tracked each for itself. */
+export type NatFamily = 'ip' | 'ip6'
+
 class Needs {
   /** How many asked for it. */
   conntrack = 0
@@ -48,11 +54,15 @@ class Needs {
 
 export type NatHook = Exclude<HookName, 'FORWARD'>
 
-const needsState = defineState(() => new Needs())
+const needsState = defineState(() => ({ ip: new Needs(), ip6: new Needs() }))
+
+function hooksOf(host: Host, family: NatFamily): PacketHooks {
+  return family === 'ip' ? packetHooks(host) : packetHooks6(host)
+}
 
 /** Fragments are to be put together on this host, whether connections are tracked or not (-m socket, TPROXY). */
 export function defragNeed(host: Host): void {
-  const needs = needsState.of(host)
+  const needs = needsState.of(host).ip
   if (needs.defrag++ > 0) return
   const { inet } = conntrackState.of(host)
   const hooks = packetHooks(host)
@@ -62,13 +72,13 @@ export function defragNeed(host: Host): void {
   }
 }
 
-/** Connections are to be tracked on this host from now on. */
-export function conntrackNeed(host: Host): void {
-  const needs = needsState.of(host)
+/** Connections of a family are to be tracked on this host from now on. */
+export function conntrackNeed(host: Host, family: NatFamily = 'ip'): void {
+  const needs = needsState.of(host)[family]
   if (needs.conntrack++ > 0) return
-  defragNeed(host)
+  if (family === 'ip') defragNeed(host)
   const state = conntrackState.of(host)
-  const hooks = packetHooks(host)
+  const hooks = hooksOf(host, family)
   const priority = NF_IP_PRI_CONNTRACK
   hooks.add('PRE_ROUTING', { name: 'conntrack', priority, run: (context) => trackIn(state, context) })
   hooks.add('LOCAL_OUT', { name: 'conntrack', priority, run: (context) => trackOut(state, context) })
@@ -79,17 +89,17 @@ export function conntrackNeed(host: Host): void {
 }
 
 /** Whether connections are tracked on this host. */
-export function tracksConnections(host: Host): boolean {
-  return (needsState.peek(host)?.conntrack ?? 0) > 0
+export function tracksConnections(host: Host, family: NatFamily = 'ip'): boolean {
+  return (needsState.peek(host)?.[family].conntrack ?? 0) > 0
 }
 
 /** Addresses are to be translated on this host from now on. */
-export function natNeed(host: Host): void {
-  const needs = needsState.of(host)
+export function natNeed(host: Host, family: NatFamily = 'ip'): void {
+  const needs = needsState.of(host)[family]
   if (needs.nat++ > 0) return
-  conntrackNeed(host)
+  conntrackNeed(host, family)
   const state = conntrackState.of(host)
-  const hooks = packetHooks(host)
+  const hooks = hooksOf(host, family)
   const add = (hook: NatHook, priority: number, run: (context: HookContext) => number) => {
     hooks.add(hook, { name: 'nat', priority, run })
   }
@@ -100,9 +110,9 @@ export function natNeed(host: Host): void {
 }
 
 /** Lets a chain settle new connections at one of NAT's hooks. Brings NAT with it. */
-export function addNatChain(host: Host, hook: NatHook, chain: NatChain): void {
-  natNeed(host)
-  const { chains } = needsState.of(host)
+export function addNatChain(host: Host, hook: NatHook, chain: NatChain, family: NatFamily = 'ip'): void {
+  natNeed(host, family)
+  const { chains } = needsState.of(host)[family]
   const list = chains[hook]
   let at = list.length
   while (at > 0 && list[at - 1]!.priority > chain.priority) at--
@@ -110,8 +120,8 @@ export function addNatChain(host: Host, hook: NatHook, chain: NatChain): void {
 }
 
 /** Takes a chain away; connections that it settled stay as they are. */
-export function removeNatChain(host: Host, hook: NatHook, chain: NatChain): void {
-  const { chains } = needsState.of(host)
+export function removeNatChain(host: Host, hook: NatHook, chain: NatChain, family: NatFamily = 'ip'): void {
+  const { chains } = needsState.of(host)[family]
   chains[hook] = chains[hook].filter((one) => one !== chain)
 }
 
@@ -122,7 +132,9 @@ function natHook(state: ConntrackState, needs: Needs, context: HookContext, hook
   if (conn === undefined || conn.template) return NF_ACCEPT
   const { ctInfo } = packet
   const related = ctInfo === IP_CT_RELATED || ctInfo === IP_CT_RELATED_REPLY
-  if (related && packet.protocol === IPPROTO_ICMP) return natIcmpError(conn, packet, manip)
+  if (related && (packet.protocol === IPPROTO_ICMP || packet.protocol === IPPROTO_ICMPV6)) {
+    return natIcmpError(conn, packet, manip)
+  }
   if ((related || ctInfo === IP_CT_NEW) && !natDone(conn, manip)) {
     for (const chain of needs.chains[hook]) {
       const verdict = chain.run(context)
@@ -152,9 +164,9 @@ function natHook(state: ConntrackState, needs: Needs, context: HookContext, hook
 /** nf_nat_ipv4_pre_routing(). */
 function natIn(state: ConntrackState, needs: Needs, context: HookContext): number {
   const { packet } = context
-  const { dst } = packet
+  const { dst, dst6 } = packet
   const verdict = natHook(state, needs, context, 'PRE_ROUTING', 'DST')
-  if (verdict === NF_ACCEPT && dst !== packet.dst) packet.route = undefined
+  if (verdict === NF_ACCEPT && (dst !== packet.dst || dst6 !== packet.dst6)) packet.route = undefined
   return verdict
 }
 

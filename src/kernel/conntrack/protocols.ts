@@ -59,6 +59,14 @@ export function icmpPacket(state: ConntrackState, conn: Conn, packet: Packet): n
   return NF_ACCEPT
 }
 
+/** nf_conntrack_icmpv6_packet(). */
+export function icmp6Packet(state: ConntrackState, conn: Conn, packet: Packet): number {
+  const type = conn.original.dstPort >>> 8
+  if (type !== 128 && type !== 139) return INVALID
+  refresh(state, conn, packet, state.settings.icmpv6)
+  return NF_ACCEPT
+}
+
 export function grePacket(state: ConntrackState, conn: Conn, packet: Packet): number {
   const { settings } = state
   if ((conn.status & IPS_SEEN_REPLY) === 0) {

@@ -8,6 +8,7 @@
 import { type HookContext, NF_ACCEPT, NF_DROP } from '#kernel/net'
 import {
   checksumGood,
+  fragmentOf,
   IP_MF,
   IP_OFFSET,
   IPPROTO_ICMP,
@@ -42,11 +43,11 @@ import { expectedBy } from './expect.ts'
 import { describeConn, describeInfo } from './explain.ts'
 import { assignHelper, runHelper, shiftSequence } from './helper.ts'
 import { logInvalid } from './log-invalid.ts'
-import { genericPacket, grePacket, icmpPacket, udpPacket } from './protocols.ts'
+import { genericPacket, grePacket, icmp6Packet, icmpPacket, udpPacket } from './protocols.ts'
 import { account, INVALID, REPEAT } from './refresh.ts'
 import { type ConntrackState, sameTuple } from './state.ts'
 import { tcpPacket } from './tcp.ts'
-import { Flow, IPPROTO_GRE, invert, readInner, readTuple } from './tuple.ts'
+import { Flow, IPPROTO_GRE, IPPROTO_ICMPV6, invert, readInner, readInner6, readTuple } from './tuple.ts'
 
 const flow = new Flow()
 const inner = new Flow()
@@ -62,12 +63,14 @@ export function trackIn(state: ConntrackState, context: HookContext): number {
     packet.ct = undefined
     packet.ctInfo = 0
   }
-  if ((packet.fragment & IP_OFFSET) !== 0) {
+  const later = packet.src6 === undefined ? (packet.fragment & IP_OFFSET) !== 0 : isLaterFragment(packet)
+  if (later) {
     state.counters.invalid++
     return NF_ACCEPT
   }
-  if (packet.protocol === IPPROTO_ICMP) {
-    const verdict = icmpError(state, context, template)
+  if (packet.protocol === IPPROTO_ICMP || packet.protocol === IPPROTO_ICMPV6) {
+    const verdict =
+      packet.src6 === undefined ? icmpError(state, context, template) : icmp6Error(state, context, template)
     if (verdict !== undefined) return verdict
   }
   const zone = template === undefined ? 0 : template.zone
@@ -83,6 +86,7 @@ export function trackIn(state: ConntrackState, context: HookContext): number {
     if (protocol === IPPROTO_TCP) verdict = tcpPacket(state, conn, context)
     else if (protocol === IPPROTO_UDP) verdict = udpPacket(state, conn, context)
     else if (protocol === IPPROTO_ICMP) verdict = icmpPacket(state, conn, packet)
+    else if (protocol === IPPROTO_ICMPV6) verdict = icmp6Packet(state, conn, packet)
     else if (protocol === IPPROTO_GRE) verdict = grePacket(state, conn, packet)
     else verdict = genericPacket(state, conn, packet)
     if (verdict <= 0) {
@@ -177,10 +181,55 @@ function icmpError(state: ConntrackState, context: HookContext, template: Conn |
   return NF_ACCEPT
 }
 
+/** A fragment of IPv6 that doesn't begin with a transport header. */
+function isLaterFragment(packet: Packet): boolean {
+  const chain = packet.ipOptions
+  if (chain === undefined || packet.raw === RAW_NONE) return false
+  const at = fragmentOf(packet)?.at
+  return at !== undefined && ((chain[at + 2]! << 8) | (chain[at + 3]! & 0xf8)) !== 0
+}
+
+/** What neighbours and routers say to one another belongs to no connection. noct_valid_new[]. */
+const UNTRACKED6 = new Set([130, 131, 132, 133, 134, 135, 136, 137, 143])
+
+/** nf_conntrack_icmpv6_error(). */
+function icmp6Error(state: ConntrackState, context: HookContext, template: Conn | undefined): number | undefined {
+  const { packet } = context
+  const { counters } = state
+  const wrong = (text: string): number => {
+    logInvalid(state, context, IPPROTO_ICMPV6, text)
+    counters.error++
+    return NF_ACCEPT
+  }
+  if (packet.raw !== RAW_NONE) return wrong('short packet')
+  const checked = packet.checksum >= 0 && context.hook === 'PRE_ROUTING' && state.settings.checksum !== 0
+  if (checked && !checksumGood(packet)) return wrong('ICMPv6 checksum failed')
+  const type = packet.icmpType
+  if (UNTRACKED6.has(type)) {
+    packet.ctInfo = IP_CT_UNTRACKED
+    return NF_ACCEPT
+  }
+  if (type >= 128) return undefined
+  const zone = template === undefined ? 0 : template.zone
+  const found =
+    readInner6(packet.buffer, packet.offset, packet.length, inner, zone) && invert(inner, zone)
+      ? state.find(inner.srcKey, inner.dstKey, inner.ports, inner.kind)
+      : undefined
+  if (found === undefined) {
+    counters.error++
+    return NF_ACCEPT
+  }
+  if (found.dst !== packet.dst6) return wrong('outer daddr is not that of the connection')
+  packet.ct = found.conn
+  packet.ctInfo = found.direction === IP_CT_DIR_REPLY ? IP_CT_RELATED_REPLY : IP_CT_RELATED
+  if (state.watched) state.tell(packet, 'related', describeConn(state, found.conn))
+  return NF_ACCEPT
+}
+
 /** What a host sends in pieces by IP_NODEFRAG isn't tracked. ipv4_conntrack_local(). */
 export function trackOut(state: ConntrackState, context: HookContext): number {
   const { packet } = context
-  if ((packet.fragment & (IP_MF | IP_OFFSET)) !== 0) {
+  if (packet.src6 === undefined && (packet.fragment & (IP_MF | IP_OFFSET)) !== 0) {
     if ((packet.ct as Conn | undefined)?.template) {
       packet.ct = undefined
       packet.ctInfo = 0

@@ -3,7 +3,16 @@
  *
  * Linux 6.1 net/netfilter/nf_conntrack_core.c: nf_ct_get_tuple(), nf_ct_invert_tuple(); nf_conntrack_proto_icmp.c.
  */
-import { IP_OFFSET, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, type Packet, RAW_IP_PAYLOAD, RAW_NONE } from '#wire/inet'
+import {
+  IP_OFFSET,
+  IPPROTO_ICMP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  type Packet,
+  RAW_IP_PAYLOAD,
+  RAW_NONE,
+  readIpv6,
+} from '#wire/inet'
 import { addressKey, type InetAddr, kindOf } from './conn.ts'
 
 export const IPPROTO_GRE = 47
@@ -126,6 +135,45 @@ export function invert(flow: Flow, zone: number): boolean {
   }
   flow.src = flow.dst
   flow.dst = src
+  flow.rekey(zone)
+  return true
+}
+
+/** Extension headers that may stand before the transport, with their lengths in the usual way. */
+const EXTENSIONS = new Set([0, 43, 60])
+const FRAGMENT = 44
+
+/** Where the transport header of an IPv6 packet begins, and which it is; undefined if there is none to be read. ipv6_skip_exthdr(). */
+export function skipExtensions(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): { protocol: number; at: number } | undefined {
+  if (length < 40) return undefined
+  const end = at + length
+  let protocol = bytes[at + 6]!
+  at += 40
+  for (;;) {
+    if (protocol === FRAGMENT) {
+      if (at + 8 > end || read16(bytes, at + 2) & 0xfff8) return undefined
+      protocol = bytes[at]!
+      at += 8
+    } else if (EXTENSIONS.has(protocol)) {
+      if (at + 2 > end) return undefined
+      protocol = bytes[at]!
+      at += (bytes[at + 1]! + 1) * 8
+    } else return at > end ? undefined : { protocol, at }
+  }
+}
+
+/** Reads the tuple of an IPv6 packet that an ICMPv6 error quotes. */
+export function readInner6(bytes: Uint8Array, at: number, length: number, flow: Flow, zone: number): boolean {
+  const found = skipExtensions(bytes, at, length)
+  if (found === undefined) return false
+  flow.protocol = found.protocol
+  flow.src = readIpv6(bytes, at + 8)
+  flow.dst = readIpv6(bytes, at + 24)
+  if (!readBytes(bytes, found.at, at + length - found.at, flow.protocol, flow)) return false
   flow.rekey(zone)
   return true
 }

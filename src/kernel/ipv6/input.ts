@@ -72,7 +72,11 @@ export function ip6Receive(packet: Packet, device: NetDevice): void {
   }
   counters.countIp(ECN_NAMES[packet.tos & 3]!)
   counters.countIp('InOctets', ipLength(packet))
-  if (!looped) packet.route = undefined
+  if (!looped) {
+    packet.route = undefined
+    packet.ct = undefined
+    packet.ctInfo = 0
+  }
   packet.trailer = undefined
   if (!addressesPass(packet, device, looped)) {
     counters.countIp('InHdrErrors')

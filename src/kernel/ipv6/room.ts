@@ -4,12 +4,14 @@ import {
   deleteNeighbour,
   getNeighbours,
   inet6Handlers,
+  ipv6ForNat,
   type NeighbourFamily,
   netdevNotifiers,
   newNeighbour,
   packetTypes,
 } from '#kernel/net'
 import type { Ipv6Address } from '#wire/inet'
+import { masqueradeSource6, redirectTo6, reroute6 } from './for-netfilter.ts'
 import { link6 } from './inet6dev.ts'
 import { ip6Receive } from './input.ts'
 import { netdevEvent } from './links.ts'
@@ -44,6 +46,11 @@ function install(image: KernelImage): void {
   )
   handlers.set('RTM_NEWNEIGH', (host, message) => newNeighbour(host, message, ND))
   handlers.set('RTM_DELNEIGH', (host, message) => deleteNeighbour(host, message, ND))
+  Object.assign(ipv6ForNat(image), {
+    reroute: reroute6,
+    masqueradeSource: masqueradeSource6,
+    redirectTo: redirectTo6,
+  })
   installSysctls6(image)
   installProc6(image)
   image.onPowerOff(powerOff)

@@ -2,12 +2,26 @@
  * A packet's route out, found again after a hook has changed its addresses, mark or TOS.
  * Linux 6.1 net/ipv4/netfilter.c: ip_route_me_harder().
  */
-import type { Errno } from '#kernel/core'
-import type { Packet } from '#wire/inet'
+import type { Errno, KernelImage } from '#kernel/core'
+import type { Ipv6Address, Packet } from '#wire/inet'
+import type { NetDevice } from './device.ts'
 import { flowOf } from './fib.ts'
 import { addressType, addTransport } from './fib-lookup.ts'
 import type { RouteType } from './netlink.ts'
 import { type Route, routeFlow } from './route.ts'
+
+/** What NAT asks of IPv6; kernel/ipv6 puts its functions in, if it is installed. */
+export interface Ipv6ForNat {
+  reroute?(packet: Packet): Errno | undefined
+  masqueradeSource?(device: NetDevice, dst: Ipv6Address): Ipv6Address | undefined
+  /** @param device the one that the packet came by; undefined if it was made here */
+  redirectTo?(device: NetDevice | undefined): Ipv6Address | undefined
+}
+
+/** An image's. */
+export function ipv6ForNat(image: KernelImage): Ipv6ForNat {
+  return image.slot<Ipv6ForNat>('kernel/net IPv6 for NAT', () => ({}))
+}
 
 /**
  * Routes a packet of this host's again; its `route` is another then.
@@ -18,6 +32,7 @@ import { type Route, routeFlow } from './route.ts'
 export function routeMeHarder(packet: Packet, as?: RouteType, oif = 0): Errno | undefined {
   const old = packet.route as Route
   const { host } = old.device
+  if (packet.src6 !== undefined) return ipv6ForNat(host.image).reroute?.(packet)
   const type = as ?? addressType(host, packet.src, old.device)
   const known = type === 'local' || type === 'unicast'
   const flow = flowOf({
