@@ -5,10 +5,9 @@
  */
 import { decodeUtf8 } from '#base/bytes'
 import { SECOND, Simulator } from '#base/sim'
-import { conntrack, conntrackNeed } from '#kernel/conntrack'
 import { createCapture, createHost, createImage, type Host, type KernelHost, type Socket } from '#kernel/core'
 import { createEthernet, type NetRequest, net } from '#kernel/net'
-import { netfilter } from '#kernel/netfilter'
+import { OPTIONAL } from '#lab/catalogue'
 import { type Cable, createCable } from '#lab/world'
 import { type Packet, writeFrame } from '#wire/inet'
 import { PcapWriter } from '#wire/pcap'
@@ -150,8 +149,10 @@ export function hops(options: Record<string, string>): Record<string, number | s
   const sim = new Simulator(1)
   const image = createImage({ release: '6.1.0-bench', profile: 'linux-6.1' })
   image.install(net)
-  if (model > 0 || rules > 0) image.install(conntrack)
-  if (rules > 0) image.install(netfilter)
+  if (model > 0 || rules > 0) {
+    for (const room of OPTIONAL)
+      if (room.name === 'kernel/conntrack' || room.name === 'kernel/netfilter') image.install(room)
+  }
   const hosts = Array.from({ length: routers + 2 }, (_, i) =>
     createHost({ sim, image, name: `n${i}`, number: i + 1, startS: 0 }),
   )
@@ -171,9 +172,10 @@ export function hops(options: Record<string, string>): Record<string, number | s
     request(host, { type: 'RTM_NEWROUTE', ...route, nextHops: [{ gateway }], create: true, exclusive: true })
   })
   for (const router of hosts.slice(1, -1)) {
-    if (model > 0) conntrackNeed(router)
-    for (let i = 1; i <= rules; i++)
-      iptables(router, i < rules ? `-s 192.168.${i}.0/24 -p udp --dport ${PORT} -j DROP` : LAST)
+    // Tracking begins with the first rule that asks for a state.
+    const count = model > 0 ? Math.max(rules, 1) : rules
+    for (let i = 1; i <= count; i++)
+      iptables(router, i < count ? `-s 192.168.${i}.0/24 -p udp --dport ${PORT} -j DROP` : LAST)
   }
   sim.run(SECOND / 2)
   const captures = bytes > 0 ? lookAtFrames(sim, cables, bytes) : []
