@@ -271,8 +271,12 @@ const CACHE_MAX = 4096
 /** The way and the source of a flow; `flow.src` is filled in. ip6_dst_lookup_flow(). */
 export function routeFlow6(state: State6, flow: Flow6): Route6 | Errno {
   if (flow.dst === IN6_ANY) flow.dst = IN6_LOOPBACK
+  const anySource = flow.src === undefined || flow.src === IN6_ANY
   const route = routeOutput6(state, flow)
-  if (typeof route === 'string') return route
+  if (typeof route === 'string') {
+    // Who has no address at all misses that first.
+    return anySource && selectSource(state, state.net.devices[0], flow.dst) === undefined ? 'EADDRNOTAVAIL' : route
+  }
   if (route.error !== undefined) return route.error
   if (flow.src === undefined || flow.src === IN6_ANY) {
     const source = sourceFor(state, route, flow.dst)

@@ -15,6 +15,8 @@ type Timer = NonNullable<SocketMessage['timer']>
 function common(tcp: TcpHost, one: TcpSock | TimeWait | Request): SocketMessage {
   const domain = one instanceof Request ? one.listener.domain : one.domain
   const device = one.boundDevice === 0 ? undefined : deviceByIndex(tcp.host, one.boundDevice)
+  // An AF_INET6 socket that is bound to no address takes both protocols.
+  const both = one instanceof TcpSock && one.dualStack && one.local === one.af.any && domain === 'AF_INET6'
   return {
     type: 'INET_DIAG',
     family: domain,
@@ -22,9 +24,9 @@ function common(tcp: TcpHost, one: TcpSock | TimeWait | Request): SocketMessage 
     state: STATE_NAMES[one.state]!,
     receiveQueue: 0,
     sendQueue: 0,
-    local: one.af.format(one.local) + (device ? `%${device.name}` : ''),
+    local: (both ? '*' : one.af.format(one.local)) + (device ? `%${device.name}` : ''),
     localPort: String(one.localPort),
-    peer: one.af.format(one.remote),
+    peer: both ? '*' : one.af.format(one.remote),
     peerPort: one.remotePort === 0 ? '*' : String(one.remotePort),
     inode: 0,
     ifindex: one.boundDevice,
