@@ -110,9 +110,13 @@ export function bulk(options: Record<string, string>): Record<string, number | s
   const left = addCard(a, 'eth0', cable.a, SENDER, 24)
   const right = addCard(b, 'eth0', cable.b, RECEIVER, 24)
   if (checks > 0) checkFrames(cable)
+  scheduler.follow(cable.a.wire)
+  scheduler.follow(cable.b.wire)
   const wanted = mbytes * 1_000_000
   const listener = tcpSocket(b)
   listener.socket!.bind({ family: 'AF_INET', address: 0, port: 5001 })
+  // Buffers of 1 MiB, as ns-3's program says: the window stays below what the link's queue holds.
+  listener.socket!.setOption('SOL_SOCKET', 'SO_RCVBUFFORCE', 1 << 20)
   listener.socket!.listen!(1)
   const receiver = new Receiver(sim, scheduler, listener, wanted)
   scheduler.watch(listener, receiver)

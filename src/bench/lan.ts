@@ -54,10 +54,24 @@ export class Scheduler {
   readonly #sim: Simulator
   readonly #slot: number
   #ready: Wakeup[] = []
+  #spare: Wakeup[] = []
+  /** A frame is being delivered: who is woken runs when that is done. */
+  #delivering = false
 
   constructor(sim: Simulator) {
     this.#sim = sim
     this.#slot = sim.slot('bench/scheduler', this)
+  }
+
+  /** Has who is woken by a wire's frames run when the frame has been taken, without an event of its own. */
+  follow(wire: Cable['a']['wire']): void {
+    const deliver = wire.deliver
+    wire.deliver = (packet) => {
+      this.#delivering = true
+      deliver(packet)
+      this.#delivering = false
+      if (this.#ready.length !== 0) this.fire()
+    }
   }
 
   /** Has a task run whenever a file's queue is woken. */
@@ -69,15 +83,19 @@ export class Scheduler {
 
   ready(wakeup: Wakeup): void {
     this.#ready.push(wakeup)
-    if (this.#ready.length === 1) this.#sim.arm(this.#slot, this.#sim.nowNs)
+    if (this.#ready.length === 1 && !this.#delivering) this.#sim.arm(this.#slot, this.#sim.nowNs)
   }
 
   fire(): void {
-    const ready = this.#ready
-    this.#ready = []
-    for (const one of ready) {
-      one.pending = false
-      one.task.run()
+    while (this.#ready.length !== 0) {
+      const ready = this.#ready
+      this.#ready = this.#spare
+      this.#spare = ready
+      for (const one of ready) {
+        one.pending = false
+        one.task.run()
+      }
+      ready.length = 0
     }
   }
 }

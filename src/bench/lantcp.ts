@@ -146,6 +146,7 @@ export function lantcp(options: Record<string, string>): Record<string, number |
   const plug = (host: KernelHost, name: string, address: number) => {
     const port = lan.addPort(host.name, name, 0)
     devices.push(addCard(host, name, port.cable.a, address, 16))
+    run.scheduler.follow(port.cable.b.wire)
   }
   const router = makeHost(sim, image, 'router', 1)
   plug(router, 'eth0', CLIENTS + 1)

@@ -80,7 +80,7 @@ function advanceUna(socket: TcpSock, ack: number): void {
 /** tcp_ack_update_window(). */
 function updateWindow(socket: TcpSock, packet: Packet, ack: number, seq: number): number {
   let flag = 0
-  const window = packet.tcpFlags & SYN ? packet.window : packet.window * 2 ** socket.sndWscale
+  const window = packet.tcpFlags & SYN ? packet.window : packet.window << socket.sndWscale
   if (after(ack, socket.sndUna) || after(seq, socket.sndWl1) || (seq === socket.sndWl1 && window > socket.sndWnd)) {
     flag = F_WIN_UPDATE
     socket.sndWl1 = seq

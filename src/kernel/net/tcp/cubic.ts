@@ -62,7 +62,7 @@ function hystartReset(socket: TcpSock): void {
   ca.roundStartUs = socket.mstampUs
   ca.lastAckUs = socket.mstampUs
   ca.endSeq = socket.sndNxt
-  ca.currRttUs = Number.POSITIVE_INFINITY
+  ca.currRttUs = 0x7fffffff
   ca.sampleCnt = 0
 }
 

@@ -40,7 +40,7 @@ const PAGE = 4096
 export function receivedTruesize(packet: Packet): number {
   if (packet.socket !== undefined || packet.gsoSize !== 0) return TX_SKB + packet.length
   const length = frameLength(packet) + HEADROOM
-  const data = Math.ceil(length / 64) * 64 + SKB_SHARED
+  const data = ((length + 63) & ~63) + SKB_SHARED
   // What doesn't fit into a page is allocated by powers of two.
   return (data <= PAGE ? data : 2 ** Math.ceil(Math.log2(length + SKB_SHARED))) + SKB_HEAD
 }

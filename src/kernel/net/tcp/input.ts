@@ -409,7 +409,7 @@ function disorderedAck(socket: TcpSock, packet: Packet, seq: number, end: number
   if (!(packet.tcpFlags & ACK) || seq !== end || seq !== socket.rcvNxt) return false
   const ack = packet.ack | 0
   if (ack !== socket.sndUna) return false
-  const window = packet.window * 2 ** socket.sndWscale
+  const window = packet.window << socket.sndWscale
   const changes = after(seq, socket.sndWl1) || (seq === socket.sndWl1 && window > socket.sndWnd)
   if (changes) return false
   const replay = Math.min(Math.max((socket.rto * 1000) / HZ, 1), 1000)
@@ -429,7 +429,7 @@ export function receiveEstablished(socket: TcpSock, packet: Packet): void {
     seq === socket.rcvNxt &&
     packet.tcpOptions === undefined &&
     packet.tcpTimestamps === socket.tstampOk &&
-    packet.window * 2 ** socket.sndWscale === socket.sndWnd &&
+    (packet.window << socket.sndWscale) === socket.sndWnd &&
     between(ack, socket.sndUna, socket.sndNxt)
   ) {
     let old = false
@@ -587,7 +587,7 @@ function becomeEstablished(socket: TcpSock, packet: Packet, seq: number): void {
   socket.queue.wake()
   socket.sndUna = packet.ack | 0
   socket.sendUrgent = socket.sndUna
-  socket.sndWnd = packet.window * 2 ** socket.sndWscale
+  socket.sndWnd = packet.window << socket.sndWscale
   socket.sndWl1 = seq
   updatePacingRate(socket)
   socket.lsndtime = socket.jiffies

@@ -442,7 +442,7 @@ function createChild(listener: TcpSock, request: Request, packet: Packet): TcpSo
     child.sndWscale = request.sndWscale
     child.rcvWscale = request.rcvWscale
   } else child.windowClamp = Math.min(child.windowClamp, 65535)
-  child.sndWnd = packet.window * 2 ** child.sndWscale
+  child.sndWnd = packet.window << child.sndWscale
   child.maxWindow = child.sndWnd
   if (child.tstampOk) {
     child.tsRecent = request.tsRecent

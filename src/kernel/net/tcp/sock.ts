@@ -35,6 +35,8 @@ import type { TimeWait } from './timewait.ts'
 export type Address = number | Ipv6Address
 
 const NEVER = Number.POSITIVE_INFINITY
+/** Before any time; not a whole number, so that the engine keeps such a field as a double from the first on. */
+const BOOT_NS = -0.5
 
 /** The newest of the smallest round trip times of a window. Linux 6.1 lib/win_minmax.c. */
 export interface MinSample {
@@ -186,8 +188,8 @@ export class TcpSock extends Endpoint {
   /** Time now, in microseconds since boot, as of the last look. tcp_mstamp. */
   mstampUs = 0
   /** When the last segment was sent, in ns since boot. tcp_wstamp_ns. */
-  wstampNs = 0
-  clockNs = 0
+  wstampNs = BOOT_NS
+  clockNs = BOOT_NS
   pacingRate = NEVER
   lsndtime = 0
 

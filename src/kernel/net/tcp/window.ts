@@ -20,8 +20,9 @@ import { before } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
 import type { TcpSysctls } from './sysctls.ts'
 
+/** Up to a multiple of a power of two. */
 function align(value: number, to: number): number {
-  return Math.ceil(value / to) * to
+  return (value + to - 1) & -to
 }
 
 /** The window that could be offered now. __tcp_select_window(). */
@@ -66,8 +67,8 @@ export function selectWindow(socket: TcpSock): number {
   socket.rcvWnd = window
   socket.rcvWup = socket.rcvNxt
   if (rcvWscale === 0 && socket.sysctls.workaroundSignedWindows !== 0) window = Math.min(window, MAX_TCP_WINDOW)
-  else window = Math.min(window, 65535 * 2 ** rcvWscale)
-  window = Math.floor(window / 2 ** rcvWscale)
+  else window = Math.min(window, 65535 << rcvWscale)
+  window >>= rcvWscale
   if (window === 0) {
     socket.fastPath = false
     if (old !== 0) counters.TCPToZeroWindowAdv++
