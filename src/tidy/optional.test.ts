@@ -56,6 +56,7 @@ const PRINTED = 'eth0             UP             10.0.0.1/24 \n4\n2\n0\n/etc/hos
 
 /** A command of each room, and a line that it prints. A room that comes gets a line here. */
 const WORKS: Record<string, [command: string, prints: RegExp]> = {
+  'kernel/ipset': ['ipset create s hash:ip; ipset list -n', /^s$/m],
   'kernel/netfilter': ['iptables -S; nft list ruleset', /^-P INPUT ACCEPT$/m],
   'kernel/ipv6': ['sysctl -n net.ipv6.conf.all.disable_ipv6', /^1$/m],
   'kernel/bridge': ['ip link add br0 type bridge; bridge vlan', /^br0 /m],
@@ -66,7 +67,9 @@ const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'user/iputils': ['ping -c 1 10.0.0.2', /1 received/],
   'user/tcpdump': ['tcpdump --version', /^tcpdump version/m],
   'user/hping': ['hping3 --version', /^hping3 version 3\.0\.0-alpha-2/m],
+  'user/http': ['curl --version', /^curl 7\.88\.1/m],
   'user/dns': ['dig -v', /^DiG 9\.18/m],
+  'user/radvd': ['radvd -v', /^Version: 2\.19$/m],
   'user/netcat': ['nc -h', /^OpenBSD netcat/m],
 }
 

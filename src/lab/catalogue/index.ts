@@ -6,6 +6,7 @@
 import { bridge } from '#kernel/bridge'
 import { conntrack } from '#kernel/conntrack'
 import { createImage, type Image, type Room } from '#kernel/core'
+import { ipset } from '#kernel/ipset'
 import { ipv6 } from '#kernel/ipv6'
 import { link } from '#kernel/link'
 import { net } from '#kernel/net'
@@ -17,12 +18,14 @@ import { vxlan } from '#kernel/vxlan'
 import { coreutils } from '#user/coreutils'
 import { dns } from '#user/dns'
 import { hping } from '#user/hping'
+import { http } from '#user/http'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
 import { libc } from '#user/libc'
 import { netcat } from '#user/netcat'
 import { nettools } from '#user/nettools'
 import { procps } from '#user/procps'
+import { radvd } from '#user/radvd'
 import { shell } from '#user/shell'
 import { tc } from '#user/tc'
 import { tcpdump } from '#user/tcpdump'
@@ -40,14 +43,17 @@ export const OPTIONAL: Room[] = [
   vxlan,
   conntrack,
   netfilter,
+  ipset,
   procps,
   nettools,
   iputils,
   tc,
   tcpdump,
   netcat,
+  radvd,
   hping,
   dns,
+  http,
 ]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
