@@ -4,7 +4,7 @@
  *
  * Linux 6.1 net/bridge/br_input.c, br_forward.c, br_device.c: br_dev_xmit().
  */
-import { IFF_PROMISC, type NetDevice, PACKET_HOST } from '#kernel/net'
+import { IFF_PROMISC, type NetDevice, PACKET_HOST, PACKET_LOOPBACK } from '#kernel/net'
 import { frameLength, MAC_BROADCAST, type Packet } from '#wire/inet'
 import { isGroupMac } from '#wire/link'
 import { parseBpdu } from './bpdu.ts'
@@ -49,7 +49,7 @@ type Kind = 'unicast' | 'multicast' | 'broadcast'
 /** The rx handler of a port's device: false if the frame is the host's, not the bridge's. br_handle_frame() */
 export function receiveFrame(packet: Packet, device: NetDevice): boolean {
   const port = portOf(device)
-  if (port === undefined) return false
+  if (port === undefined || packet.packetType === PACKET_LOOPBACK) return false
   const { macSrc, macDst } = packet
   if (macSrc === 0 || isGroupMac(macSrc)) return true // Nobody's address: dropped.
   const { bridge } = port

@@ -46,6 +46,7 @@ const driver: Driver = {
   gso: true,
   xmit(packet, device) {
     sendFrame(packet, bridgeOf(device)!)
+    device.net.refused = false // Whatever became of it.
   },
   open(device) {
     const bridge = bridgeOf(device)!

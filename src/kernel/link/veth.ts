@@ -47,8 +47,10 @@ const driver: Driver = {
   xmit(packet, device) {
     const peer = device.link
     const length = frameLength(packet)
-    if (peer === undefined || !forward(packet, length, peer, device.host !== peer.host)) device.stats.txDropped++
-    else device.countTx(length)
+    if (peer === undefined || !forward(packet, length, peer, device.host !== peer.host)) {
+      device.stats.txDropped++
+      device.net.refused = true
+    } else device.countTx(length)
   },
   open(device) {
     const peer = device.link

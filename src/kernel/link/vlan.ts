@@ -93,7 +93,7 @@ class VlanGroup implements VlanReceiver {
     const inner = service ? withoutTag(packet) : untagged(packet)
     if (inner.packetType === PACKET_OTHERHOST && inner.macDst === device.address) inner.packetType = PACKET_HOST
     inner.priority = vlanOf(device)!.ingress.get(tci >>> 13) ?? 0
-    device.countRx(frameLength(inner) - (inner.vlanTci < 0 ? 14 : 18))
+    device.countRx(frameLength(inner) - 14)
     if (inner.packetType === PACKET_MULTICAST) device.stats.multicast++
     device.deliver(inner)
     return true

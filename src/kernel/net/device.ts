@@ -48,6 +48,8 @@ export const PACKET_BROADCAST = 1
 export const PACKET_MULTICAST = 2
 export const PACKET_OTHERHOST = 3
 export const PACKET_OUTGOING = 4
+/** Looped back by the host itself. */
+export const PACKET_LOOPBACK = 5
 
 /** What follows `link/` in `ip link`: the hardware types' names. iproute2 6.1 lib/ll_types.c. */
 export type LinkType = 'ether' | 'loopback' | 'ipip' | 'sit' | 'gre' | 'none' | 'tunnel6' | 'gre6'

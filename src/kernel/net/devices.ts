@@ -199,6 +199,7 @@ export function relist(device: NetDevice, host: Host, name: string, ifindex: num
   device.host = host
   device.name = name
   device.ifindex = ifindex !== 0 ? ifindex : indexTaken(net, device.ifindex) ? newIndex(net) : device.ifindex
+  device.everUp = false
   device.inet = new InetDevice(device, net.confDefault, net.neighbours.parms)
   if (device.loops) device.inet.conf = CONF_LOOPBACK
   list(net, device)

@@ -4,7 +4,14 @@
  */
 import type { Errno, Host } from '#kernel/core'
 import { formatIpv4, IP_DF, IP_MF, IP_OFFSET, ipLength, type Packet, RAW_ETHERNET_PAYLOAD } from '#wire/inet'
-import { type NetDevice, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from './device.ts'
+import {
+  type NetDevice,
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_LOOPBACK,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+} from './device.ts'
 import { defragment, fragMaxSize } from './fragments.ts'
 import { gsoNetworkLength } from './gso.ts'
 import { NF_ACCEPT, runHooks } from './hooks.ts'
@@ -19,9 +26,6 @@ import { drop } from './ip-trace.ts'
 import { protocolHandlers } from './protocols.ts'
 import { type Route, routePacket } from './route.ts'
 import { rawDeliver } from './sockets/raw.ts'
-
-/** Looped back by the host itself. Linux 6.1 include/uapi/linux/if_packet.h. */
-export const PACKET_LOOPBACK = 5
 
 const ICMP_DEST_UNREACH = 3
 const ICMP_FRAG_NEEDED = 4

@@ -4,12 +4,11 @@
  */
 import type { Errno } from '#kernel/core'
 import { ETH_P_IP, emitIp, IP_DF, IP_MF, IP_OFFSET, ipLength, Packet, RAW_IP_PAYLOAD } from '#wire/inet'
-import type { NetDevice } from './device.ts'
+import { type NetDevice, PACKET_LOOPBACK } from './device.ts'
 import { fragMaxSize } from './fragments.ts'
 import { cutSegment, gsoNetworkLength } from './gso.ts'
 import { NF_ACCEPT, NF_DROP, runHooks } from './hooks.ts'
 import { icmpError } from './icmp.ts'
-import { PACKET_LOOPBACK } from './ip-input.ts'
 import { fragmentOptions } from './ip-options.ts'
 import type { InetState } from './ip-state.ts'
 import { drop } from './ip-trace.ts'
