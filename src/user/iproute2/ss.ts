@@ -4,11 +4,12 @@ import { encodeUtf8 } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { getopt } from '#base/text'
 import { type Body, readTextFile, type Sys } from '#kernel/core'
-import type { SocketMessage } from '#kernel/net'
+import type { SocketMessage, TcpInfo } from '#kernel/net'
 import { parseIpv4 } from '#wire/inet'
 import { ipProtocolName } from './route-change.ts'
 import { parseSocketFilter, type Services } from './ss-filter.ts'
 import { NETID, SocketTable, STATE } from './ss-table.ts'
+import { infoText, timerText } from './ss-tcp.ts'
 import { EXIT_USAGE, Refusal } from './words.ts'
 
 const USAGE = `Usage: ss [ OPTIONS ]
@@ -19,6 +20,9 @@ const USAGE = `Usage: ss [ OPTIONS ]
    -r, --resolve       names instead of addresses
    -a, --all           listening sockets too
    -l, --listening     only listening sockets
+   -o, --options       timers, and what the two sides agreed on
+   -i, --info          what TCP has measured and counted
+   -m, --memory        how much memory it takes
    -e, --extended      details of the socket
    -p, --processes     the processes that have it open
    -s, --summary       how many there are
@@ -110,6 +114,8 @@ interface SsOptions {
   numeric: boolean
   resolve: boolean
   extended: boolean
+  options: boolean
+  info: boolean
   memory: boolean
   processes: boolean
   summary: boolean
@@ -173,6 +179,8 @@ function parseOptions(argv: string[]): SsOptions {
     numeric: false,
     resolve: false,
     extended: false,
+    options: false,
+    info: false,
     memory: false,
     processes: false,
     summary: false,
@@ -218,8 +226,10 @@ function parseOptions(argv: string[]): SsOptions {
     else if (option === 's') o.summary = true
     else if (option === 'H') o.header = false
     else if (option === 'O') o.oneline = true
-    else if (option === 'o' || option === 'i' || option === 'b')
-      continue // Of TCP, which has nothing to show yet.
+    else if (option === 'o') o.options = true
+    else if (option === 'i') o.info = true
+    else if (option === 'b')
+      continue // The filters of sockets: none has one.
     else if (option === 'v' || option === 'V') {
       o.version = true
       return o
@@ -353,18 +363,21 @@ function rowOf(
   let details = ''
   const holders = users?.get(socket.inode)
   if (holders) details += ` users:(${holders.join(',')})`
+  if (o.options) details += timerText(socket)
   if (o.extended) {
     if (socket.uid) details += ` uid:${socket.uid}`
     details += ` ino:${socket.inode}`
     if (socket.cookie !== undefined) details += ` sk:${socket.cookie.toString(16)}`
     if (socket.netid === 'udp' || socket.netid === 'tcp') details += ' <->'
   }
-  if (o.memory) {
-    const memory = socket.memory
-    if (!memory) throw new NotModelled('ss -m')
-    const { r, rb, t, tb, f, w, o: optional, bl, d } = memory
-    details += `${o.oneline ? '' : '\n\t'} skmem:(r${r},rb${rb},t${t},tb${tb},f${f},w${w},o${optional},bl${bl},d${d})`
+  const tcp = socket.netid === 'tcp'
+  const inet = socket.family === 'AF_INET' || socket.family === 'AF_INET6'
+  if (o.memory || (o.info && inet && socket.netid !== 'udp')) details += o.oneline ? '' : '\n\t'
+  if (o.memory && socket.memory) {
+    const { r, rb, t, tb, f, w, o: optional, bl, d } = socket.memory
+    details += ` skmem:(r${r},rb${rb},t${t},tb${tb},f${f},w${w},o${optional},bl${bl},d${d})`
   }
+  if (o.info && tcp && socket.info) details += infoText(socket.info as unknown as TcpInfo, socket.state, o.options)
   return [...head, ...addresses, details, '']
 }
 
@@ -462,8 +475,8 @@ export function completeSs(words: readonly string[]): string[] {
     return Object.keys(STATE_WORDS).filter((state) => state.startsWith(last))
   }
   if (last.startsWith('-')) {
-    return ['-a', '-e', '-l', '-n', '-p', '-r', '-s', '-t', '-u', '-w', '-4', '-0', '-H'].filter((o) =>
-      o.startsWith(last),
+    return ['-a', '-e', '-i', '-l', '-m', '-n', '-o', '-p', '-r', '-s', '-t', '-u', '-w', '-4', '-0', '-H'].filter(
+      (o) => o.startsWith(last),
     )
   }
   return ['state', 'exclude', 'dst', 'src', 'dport', 'sport'].filter((word) => word.startsWith(last))

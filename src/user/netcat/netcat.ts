@@ -87,7 +87,6 @@ class Netcat {
         if (accepted.errno === 'EINTR' || accepted.errno === 'ECONNABORTED') continue
         this.#die('accept', accepted.errno)
       }
-      if (!o.keep) this.#sys.close(fd)
       if (o.verbose) yield* this.#report('Connection received', accepted.value.from)
       const end = yield* relay(this.#sys, accepted.value.fd, o)
       this.#sys.close(accepted.value.fd)

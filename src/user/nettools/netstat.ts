@@ -1,9 +1,10 @@
-/** `netstat` of net-tools 2.10: `-r`, the routes, and `-i`, the interfaces. What it lists of sockets, `ss` lists. */
+/** `netstat` of net-tools 2.10: sockets, `-r`, the routes, and `-i`, the interfaces. */
 
 import { NotModelled } from '#base/check'
 import { getopt } from '#base/text'
 import type { Body, Sys } from '#kernel/core'
 import { readHosts, readLines } from './files.ts'
+import { listSockets, type SocketOptions } from './netstat-sockets.ts'
 import { Output } from './output.ts'
 import { formatRoutes, parseRoutes } from './route.ts'
 
@@ -24,6 +25,23 @@ export function* netstat(sys: Sys, argv: string[]): Body<number> {
     { name: 'route', as: 'r' },
     { name: 'interfaces', as: 'i' },
     { name: 'numeric', as: 'n' },
+    { name: 'numeric-hosts', as: 'numeric-hosts' },
+    { name: 'numeric-ports', as: 'numeric-ports' },
+    { name: 'numeric-users', as: 'numeric-users' },
+    { name: 'all', as: 'a' },
+    { name: 'listening', as: 'l' },
+    { name: 'tcp', as: 't' },
+    { name: 'udp', as: 'u' },
+    { name: 'raw', as: 'w' },
+    { name: 'unix', as: 'x' },
+    { name: 'extend', as: 'e' },
+    { name: 'programs', as: 'p' },
+    { name: 'timers', as: 'o' },
+    { name: 'wide', as: 'W' },
+    { name: 'statistics', as: 's' },
+    { name: 'groups', as: 'g' },
+    { name: 'continuous', as: 'c' },
+    { name: 'verbose', as: 'v' },
   ])
   const given = new Set(parsed.options.map(({ option }) => option))
   const out = new Output()
@@ -32,9 +50,40 @@ export function* netstat(sys: Sys, argv: string[]): Body<number> {
     out.print(formatRoutes(parseRoutes((yield* readLines(sys, '/proc/net/route')) ?? []), hosts, true))
   } else if (given.has('i')) {
     out.print(yield* interfaceTable(sys, given.has('a')))
-  } else throw new NotModelled('netstat but for -r and -i')
+  } else {
+    const missing = ['s', 'g', 'c', 'M', 'Z'].find((letter) => given.has(letter))
+    if (missing !== undefined) throw new NotModelled(`netstat -${missing}`)
+    out.print(yield* listSockets(sys, socketOptions(given)))
+  }
   yield* out.write(sys)
   return 0
+}
+
+const TABLES: [string, SocketOptions['tables'][number]][] = [
+  ['t', 'tcp'],
+  ['u', 'udp'],
+  ['w', 'raw'],
+  ['x', 'unix'],
+]
+
+function socketOptions(given: ReadonlySet<string>): SocketOptions {
+  const tables = TABLES.filter(([letter]) => given.has(letter)).map(([, table]) => table)
+  const families: SocketOptions['families'] = []
+  if (given.has('4') || !given.has('6')) families.push('inet')
+  if (given.has('6') || !given.has('4')) families.push('inet6')
+  const onlyInet = given.has('4') || given.has('6')
+  return {
+    tables: tables.length > 0 ? tables : onlyInet ? ['tcp', 'udp', 'raw'] : ['tcp', 'udp', 'raw', 'unix'],
+    families,
+    all: given.has('a'),
+    listening: given.has('l'),
+    numericHosts: given.has('n') || given.has('numeric-hosts'),
+    numericPorts: given.has('n') || given.has('numeric-ports'),
+    extended: given.has('e'),
+    programs: given.has('p'),
+    timers: given.has('o'),
+    wide: given.has('W'),
+  }
 }
 
 function* interfaceTable(sys: Sys, all: boolean): Body<string> {

@@ -112,7 +112,7 @@ class Sink {
 
   /** A line that a signal may have cut is ended. */
   *finish(interrupted: boolean): Body<void> {
-    if (interrupted) yield* this.#lines.put('\n')
+    if (interrupted && !this.#file) yield* this.#lines.put('\n')
     yield* this.#lines.flush()
     if (this.#file) yield* this.#file.flush()
   }
