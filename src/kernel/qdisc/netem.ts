@@ -143,7 +143,8 @@ export class Netem extends Sch {
     // A loss that is drawn by itself ends a model; what a change leaves out otherwise stays.
     if (next.lossModel === undefined) delete given.lossModel
     this.#given = given
-    if (given.reorder && given.gap === 0) given.gap = 1
+    // In older days a gap alone meant all.
+    if (given.gap > 0 && !next.reorder) given.reorder = { probability: 0xffffffff, correlation: 0 }
     this.#delay.rho = given.correlations?.delay ?? 0
     this.#lossDraw.rho = given.correlations?.loss ?? 0
     this.#duplicateDraw.rho = given.correlations?.duplicate ?? 0

@@ -43,7 +43,13 @@ function change(host: Host, message: unknown): NetlinkAnswer {
   const tunnel = named(host, device)
   if (!(tunnel instanceof Tunnel)) return tunnel
   if (tunnel.fallback) return refuse('EINVAL')
-  const all = complete(params, tunnel.params)
+  // What was asked for once stays: a change adds to it.
+  const merged = { ...params }
+  for (const side of ['iFlags', 'oFlags'] as const) {
+    const [before, more] = [tunnel.params[side], params?.[side]]
+    if (more) merged[side] = { csum: before.csum || more.csum, key: before.key || more.key, seq: before.seq || more.seq }
+  }
+  const all = complete(merged, tunnel.params)
   const other = findTunnel(tunnel.home, tunnel.family, all)
   if (other && other !== tunnel) return refuse('EEXIST')
   if ((all.remote !== 0) !== (tunnel.params.remote !== 0)) return refuse('EINVAL')

@@ -65,6 +65,8 @@ function xmit(packet: Packet, tunnel: Tunnel): void {
   }
   const inner = tunnel.ethernet ? emitFrame(packet) : emitIp(packet)
   let remote = params.remote
+  // GRE for many knows its neighbours by their outer addresses; one that nobody gave any has the device's own.
+  if (remote === 0 && tunnel.family === 'gre') remote = packet.macDst
   if (remote === 0) {
     // Whoever the route goes to; of a device for many, only IPv4 says.
     const route = packet.route as Route | undefined

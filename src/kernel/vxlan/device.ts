@@ -155,7 +155,12 @@ export const driver: Driver = {
   },
   fdbAdd: (request, device): Refusal | undefined => (device.priv as Vxlan).fdb.add(request),
   fdbDelete: (request, device): Refusal | undefined => (device.priv as Vxlan).fdb.remove(request),
-  fdbDump: (device) => (device.priv as Vxlan).fdb.dump(),
+  fdbDump(device) {
+    const { fdb, home } = device.priv as Vxlan
+    const entries = fdb.dump()
+    if (home !== device.host) for (const entry of entries) entry.linkNetnsId = device.net.netnsId(home)
+    return entries
+  },
 }
 
 function xmit(vxlan: Vxlan, packet: Packet): void {

@@ -127,7 +127,7 @@ export class Fdb {
     entry.flags = request.flags
     entry.updated = jiffiesOf(this.#device.host)
     if (request.replace) {
-      if (many) return refuse('EOPNOTSUPP')
+      if (many) return refuse('EOPNOTSUPP', 'Cannot replace non-unicast fdb entries')
       entry.remotes = [remote]
     }
     if (request.append && many && !entry.remotes.some((other) => same(other, remote))) entry.remotes.push(remote)
@@ -143,7 +143,7 @@ export class Fdb {
     if (entry === undefined) return refuse('ENOENT')
     if (remote.ip !== 0) {
       const found = entry.remotes.find((other) => same(other, remote))
-      if (found === undefined) return refuse('ENOENT')
+      if (found === undefined) return undefined // Nothing is said of it.
       if (entry.remotes.length > 1) {
         entry.remotes = entry.remotes.filter((other) => other !== found)
         return undefined

@@ -61,7 +61,6 @@ export const vxlan: LinkKind = {
     device.priv = own
     device.driver = driver
     device.carrier = true
-    if (config.link !== 0) device.underlay = config.link
     if (device.address === 0) {
       device.address = randomMac(device)
       device.addressAssignType = 1

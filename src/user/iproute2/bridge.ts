@@ -188,7 +188,7 @@ export function* bridge(sys: Sys, argv: string[]): Body<number> {
     session?.out.end()
     for (const { fd, text } of session?.out.chunks ?? []) yield* sys.write(fd, encodeUtf8(text))
     yield* sys.write(2, encodeUtf8(error.message))
-    return error.status
+    return error.status === 2 ? EXIT_USAGE : error.status // What the kernel refuses is -1 here.
   }
   for (const { fd, text } of session.out.chunks) yield* sys.write(fd, encodeUtf8(text))
   return status

@@ -175,7 +175,7 @@ function showTunnel(session: Session, link: LinkMessage): void {
   if (tos) {
     out.text(' tos')
     if (tos & 1) out.text(' inherit')
-    if (tos & ~1) out.text(`${tos & 1 ? '/' : ' '}0x${(tos & ~1).toString(16)}`)
+    if (tos & ~1) out.text(`${tos & 1 ? '/' : ' '}${session.names.dsfield(tos & ~1)}`)
   }
   if (!data.pmtudisc) out.text(' nopmtudisc')
   if (protocol === 41) out.text(' 6rd-prefix 2002::/16')

@@ -99,11 +99,9 @@ export function listClasses(session: TcSession, words: Words): number {
   return 0
 }
 
-/** Below a class, or of a discipline. */
+/** Of a discipline: of a class's number only the first half is looked at. */
 function inside(message: TrafficClassMessage, parent: number): boolean {
-  if (parent === TC_H_ROOT) return message.parent === TC_H_ROOT
-  if ((parent & 0xffff) === 0) return ((message.classid ^ parent) & 0xffff0000) === 0
-  return message.parent === parent
+  return parent === TC_H_ROOT || ((message.classid ^ parent) & 0xffff0000) === 0
 }
 
 function showClass(session: TcSession, message: TrafficClassMessage): void {

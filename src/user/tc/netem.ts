@@ -183,7 +183,7 @@ function printModel(out: Output, model: Record<string, number | string> | undefi
     : [
         ['p', model['p'] as number],
         ['r', model['r'] as number],
-        ['1-h', model['h'] as number],
+        ['1-h', FULL - (model['h'] as number)],
         ['1-k', model['k1'] as number],
       ]
   for (const [name, value] of fields)
@@ -237,7 +237,7 @@ function parseLoss(
     const r = percent('loss gemodel r')
     const h = percent('loss gemodel h')
     const k1 = percent('loss gemodel k')
-    options['lossModel'] = { model: 'gemodel', p, r: r ?? FULL - p, h: h ?? FULL, k1: k1 ?? 0 }
+    options['lossModel'] = { model: 'gemodel', p, r: r ?? FULL - p, h: h === undefined ? 0 : FULL - h, k1: k1 ?? 0 }
     return false
   }
   throw new Complaint(`Unknown loss parameter: ${word}`)

@@ -82,6 +82,12 @@ function unlessWord(words: Words, word: string, what: string): number {
   return 0
 }
 
+function deviceWord(words: Words, session: Session): number {
+  const index = session.findDevice(words.value())
+  if (index === undefined) throw new Refusal(`Cannot find device "${words.current}"\n`, 255)
+  return index
+}
+
 function ttl(words: Words): number {
   const text = words.value()
   if (text === 'inherit') return -1
@@ -98,7 +104,7 @@ function parseWord(words: Words, session: Session, data: LinkData): void {
   else if (word === 'group') data['remote'] = address(words, true, 'invalid group address')
   else if (word === 'remote') data['remote'] = address(words, false, 'invalid remote address')
   else if (word === 'local') data['local'] = address(words, false, 'invalid local address')
-  else if (word === 'dev') data['link'] = session.device(words.value())
+  else if (word === 'dev') data['link'] = deviceWord(words, session)
   else if (word === 'ttl' || word === 'hoplimit') data['ttl'] = ttl(words)
   else if (word === 'tos' || word === 'dsfield') data['tos'] = tosWord(words, session)
   else if (word === 'df') {
@@ -124,6 +130,10 @@ export const vxlan: LinkType = {
   parse(words, session, given) {
     const data: LinkData = {}
     for (; words.more; words.advance()) parseWord(words, session, data)
+    const remote = (data['remote'] as number | undefined) ?? 0
+    if (remote >>> 28 === 0xe && data['link'] === undefined) {
+      throw new Refusal("vxlan: 'group' requires 'dev' to be specified\n", 1)
+    }
     const name = given.device ?? given.name
     const isNew = name === undefined ? data['id'] !== undefined : session.findDevice(name) === undefined
     if (isNew && data['port'] === undefined) session.out.error(NO_PORT)
