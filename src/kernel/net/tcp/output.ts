@@ -32,7 +32,7 @@ import { currentMss } from './mss.ts'
 import { emitSack, emitSynOptions, sackRoom } from './options.ts'
 import { dataSent, rateSent } from './rate.ts'
 import { inCwndReduction } from './recovery.ts'
-import { Segment } from './segment.ts'
+import { flatten, Segment } from './segment.ts'
 import { after, before } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
 import { scheduleLossProbe } from './tail-loss.ts'
@@ -119,6 +119,7 @@ function send(
   if (segment !== undefined) {
     count = segment.segments || 1
     length = segment.length
+    flatten(segment)
     packet.buffer = segment.buffer
     packet.offset = segment.offset
     packet.length = length
@@ -362,6 +363,7 @@ export function checkProbeTimer(socket: TcpSock): void {
 
 /** Cuts a segment in two; the second part follows the first in its queue. tcp_fragment(). */
 export function fragment(socket: TcpSock, segment: Segment, length: number, mss: number, isSent: boolean): Segment {
+  flatten(segment)
   const rest = new Segment((segment.seq + length) | 0, segment.endSeq, segment.flags)
   segment.endSeq = rest.seq
   segment.flags &= ~(FIN | PSH)

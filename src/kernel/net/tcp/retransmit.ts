@@ -16,7 +16,7 @@ import {
 import { currentMss } from './mss.ts'
 import { adjustCounts, fragment, gsoSegments, setSegments, transmitSegment } from './output.ts'
 import { inCwndReduction } from './recovery.ts'
-import type { Segment } from './segment.ts'
+import { flatten, type Segment } from './segment.ts'
 import { after, before } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
 import { resetXmitTimer } from './timers.ts'
@@ -24,6 +24,7 @@ import { resetXmitTimer } from './timers.ts'
 /** Takes what was acknowledged off a segment's head. tcp_trim_head(). Returns how many segments on the wire it lost. */
 export function trimHead(socket: TcpSock, segment: Segment, length: number): number {
   const was = segment.segments
+  flatten(segment)
   segment.offset += length
   segment.length -= length
   segment.seq = (segment.seq + length) | 0

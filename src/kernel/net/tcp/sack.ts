@@ -5,6 +5,7 @@
 import type { Packet } from '#wire/inet'
 import {
   CA_LOSS,
+  EVER_RETRANS,
   F_DATA_SACKED,
   F_DSACK_TLP,
   F_DSACKING_ACK,
@@ -13,12 +14,14 @@ import {
   RETRANS,
   SACKED_ACKED,
   SACKED_RETRANS,
+  TAGBITS,
 } from './constants.ts'
 import { read32, sackBlocks } from './options.ts'
 import { fragment } from './output.ts'
 import { rackAdvance } from './rack.ts'
 import { type RateSample, rateDelivered } from './rate.ts'
-import type { Segment } from './segment.ts'
+import { unlinkSent } from './retransmit.ts'
+import { appendPart, flatten, type Segment } from './segment.ts'
 import { after, before } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
 
@@ -95,46 +98,156 @@ function checkDsack(socket: TcpSock, bytes: Uint8Array, at: number, count: numbe
   return true
 }
 
-/** tcp_sacktag_one(). */
-function tagOne(socket: TcpSock, segment: Segment, duplicate: boolean): void {
-  const count = segment.segments
-  if (duplicate && segment.sacked & RETRANS) {
-    if (socket.undoMarker !== 0 && socket.undoRetrans > 0 && after(segment.endSeq, socket.undoMarker)) {
+/** Tags a stretch of a segment, and counts; returns the segment's tags as they are then. tcp_sacktag_one(). */
+function tagRange(socket: TcpSock, segment: Segment, endSeq: number, count: number, duplicate: boolean): number {
+  const { seq } = segment
+  let { sacked } = segment
+  if (duplicate && sacked & RETRANS) {
+    if (socket.undoMarker !== 0 && socket.undoRetrans > 0 && after(endSeq, socket.undoMarker)) {
       socket.undoRetrans = Math.max(0, socket.undoRetrans - count)
     }
-    if (segment.sacked & SACKED_ACKED && before(segment.seq, tags.reord)) tags.reord = segment.seq
+    if (sacked & SACKED_ACKED && before(seq, tags.reord)) tags.reord = seq
   }
-  if (!after(segment.endSeq, socket.sndUna)) return
-  if (!(segment.sacked & SACKED_ACKED)) {
-    rackAdvance(socket, segment.sacked, segment.endSeq, segment.sentUs)
-    if (segment.sacked & SACKED_RETRANS) {
-      if (segment.sacked & LOST) {
-        segment.sacked &= ~(LOST | SACKED_RETRANS)
+  if (!after(endSeq, socket.sndUna)) return sacked
+  if (!(sacked & SACKED_ACKED)) {
+    rackAdvance(socket, sacked, endSeq, segment.sentUs)
+    if (sacked & SACKED_RETRANS) {
+      if (sacked & LOST) {
+        sacked &= ~(LOST | SACKED_RETRANS)
         socket.lostOut -= count
         socket.retransOut -= count
       }
     } else {
-      if (!(segment.sacked & RETRANS)) {
-        if (before(segment.seq, highestSackSeq(socket)) && before(segment.seq, tags.reord)) tags.reord = segment.seq
-        if (!after(segment.endSeq, socket.highSeq)) tags.flag |= F_ORIG_SACK_ACKED
+      if (!(sacked & RETRANS)) {
+        if (before(seq, highestSackSeq(socket)) && before(seq, tags.reord)) tags.reord = seq
+        if (!after(endSeq, socket.highSeq)) tags.flag |= F_ORIG_SACK_ACKED
         if (tags.firstUs === 0) tags.firstUs = segment.sentUs
         tags.lastUs = segment.sentUs
       }
-      if (segment.sacked & LOST) {
-        segment.sacked &= ~LOST
+      if (sacked & LOST) {
+        sacked &= ~LOST
         socket.lostOut -= count
       }
     }
-    segment.sacked |= SACKED_ACKED
+    sacked |= SACKED_ACKED
     tags.flag |= F_DATA_SACKED
     socket.sackedOut += count
     tags.delivered += count
-    if (socket.lostHint && before(segment.seq, socket.lostHint.seq)) socket.lostCntHint += count
+    if (socket.lostHint && before(seq, socket.lostHint.seq)) socket.lostCntHint += count
   }
-  if (duplicate && segment.sacked & SACKED_RETRANS) {
-    segment.sacked &= ~SACKED_RETRANS
+  if (duplicate && sacked & SACKED_RETRANS) {
+    sacked &= ~SACKED_RETRANS
     socket.retransOut -= count
   }
+  return sacked
+}
+
+/** What each segment on the wire carries. tcp_skb_seglen(). */
+function segmentLength(segment: Segment): number {
+  return segment.segments === 1 ? segment.length : segment.gsoSize
+}
+
+/**
+ * What is newly sacked becomes part of the sacked segment before it, so that a long run of them is one: their heads' memory
+ * is free for the writer. The segment to go on behind; undefined: it has to be tagged by itself. tcp_shift_skb_data().
+ */
+function shift(
+  socket: TcpSock,
+  segment: Segment,
+  start: number,
+  end: number,
+  duplicate: boolean,
+  rate: RateSample,
+): Segment | undefined {
+  const { previous } = segment
+  if (
+    (!duplicate && (segment.sacked & (LOST | SACKED_RETRANS)) === SACKED_RETRANS) ||
+    segment.length === 0 ||
+    !after(segment.endSeq, socket.sndUna) ||
+    previous === undefined ||
+    (previous.sacked & TAGBITS) !== SACKED_ACKED ||
+    previous.eor
+  ) {
+    socket.tcp.counters.TCPSackShiftFallback++
+    return undefined
+  }
+  const mss = segmentLength(segment)
+  let { length } = segment
+  let count = segment.segments
+  if (!after(start, segment.seq) && !before(end, segment.endSeq)) {
+    if (mss !== segmentLength(previous)) length = 0
+  } else {
+    if (!after(segment.endSeq, start) || segment.segments <= 1) return segment
+    length = after(start, segment.seq) || mss !== segmentLength(previous) ? 0 : (end - segment.seq) | 0
+    if (length !== 0) {
+      if (length < mss) return segment
+      count = Math.floor(length / mss)
+      length = count * mss
+    }
+  }
+  if (length === 0 || !after((segment.seq + length) | 0, socket.sndUna)) {
+    socket.tcp.counters.TCPSackShiftFallback++
+    return undefined
+  }
+  if (!shifted(socket, previous, segment, count, length, mss, duplicate, rate)) return previous
+  // A hole is filled: what is sacked behind it can be joined, too.
+  const next = previous.next
+  if (
+    next !== undefined &&
+    next.length > 0 &&
+    (next.sacked & TAGBITS) === SACKED_ACKED &&
+    segmentLength(next) === mss &&
+    !previous.eor
+  ) {
+    shifted(socket, previous, next, next.segments, next.length, mss, false, rate)
+  }
+  return previous
+}
+
+/** Moves a segment's beginning to the end of the one before; whether nothing is left of it. tcp_shifted_skb(). */
+function shifted(
+  socket: TcpSock,
+  previous: Segment,
+  segment: Segment,
+  count: number,
+  length: number,
+  mss: number,
+  duplicate: boolean,
+  rate: RateSample,
+): boolean {
+  tagRange(socket, segment, (segment.seq + length) | 0, count, duplicate)
+  rateDelivered(socket, segment, rate)
+  if (segment === socket.lostHint) socket.lostCntHint += count
+  flatten(segment)
+  appendPart(previous, segment.buffer, segment.offset, length)
+  previous.endSeq = (previous.endSeq + length) | 0
+  previous.segments += count
+  previous.truesize += length
+  if (previous.gsoSize === 0) previous.gsoSize = mss
+  previous.sacked |= segment.sacked & EVER_RETRANS
+  segment.seq = (segment.seq + length) | 0
+  segment.offset += length
+  segment.length -= length
+  segment.segments -= count
+  segment.truesize -= length
+  if (segment.segments <= 1) segment.gsoSize = 0
+  if (segment.length > 0) {
+    socket.tcp.counters.TCPSackShifted++
+    return false
+  }
+  if (socket.retransmitHint === segment) socket.retransmitHint = previous
+  if (socket.lostHint === segment) {
+    socket.lostHint = previous
+    socket.lostCntHint -= previous.segments
+  }
+  previous.flags |= segment.flags
+  previous.eor = segment.eor
+  previous.endSeq = segment.endSeq
+  if (socket.highestSack === segment) socket.highestSack = segment.next
+  previous.deliveredUs = -1
+  unlinkSent(socket, segment)
+  socket.tcp.counters.TCPSackMerged++
+  return true
 }
 
 /** Cuts a segment so that what a block covers stands alone; whether the block covers what is left. tcp_match_skb_to_sack(). */
@@ -176,8 +289,13 @@ function walk(
     if (!before(segment.seq, end)) break
     // What was sacked before and isn't a duplicate needs no second look.
     if (segment.sacked & SACKED_ACKED && !duplicate) continue
+    const joined = shift(socket, segment, start, end, duplicate, rate)
+    if (joined !== undefined) {
+      segment = joined
+      continue
+    }
     if (!matches(socket, segment, start, end)) continue
-    tagOne(socket, segment, duplicate)
+    segment.sacked = tagRange(socket, segment, segment.endSeq, segment.segments, duplicate)
     rateDelivered(socket, segment, rate)
     if (segment.sacked & SACKED_ACKED) socket.sentOrder.remove(segment)
     if (!before(segment.seq, highestSackSeq(socket))) socket.highestSack = segment.next

@@ -31,6 +31,8 @@ export class Segment {
   firstSentUs = 0
   appLimited = false
   inFlight = 0
+  /** What was merged into it since it was sent and lies elsewhere; `flatten` brings it together. */
+  parts: { buffer: Uint8Array; offset: number; length: number }[] | undefined = undefined
   /** MSG_EOR: nothing is appended. */
   eor = false
   /** Neighbours in its queue. */
@@ -46,6 +48,39 @@ export class Segment {
     this.endSeq = endSeq
     this.flags = flags
   }
+}
+
+/** Puts data behind a segment's that follow it in the stream, without a copy. */
+export function appendPart(segment: Segment, buffer: Uint8Array, offset: number, length: number): void {
+  const { parts } = segment
+  const last = parts?.at(-1)
+  if (last) {
+    if (last.buffer === buffer && last.offset + last.length === offset) last.length += length
+    else parts!.push({ buffer, offset, length })
+  } else if (segment.buffer !== buffer || segment.offset + segment.length !== offset) {
+    segment.parts = [
+      { buffer: segment.buffer, offset: segment.offset, length: segment.length },
+      { buffer, offset, length },
+    ]
+  }
+  segment.room = 0
+  segment.length += length
+}
+
+/** Makes one array of a segment's parts, before they are sent again or cut. */
+export function flatten(segment: Segment): void {
+  const { parts } = segment
+  if (!parts) return
+  const joined = new Uint8Array(segment.length)
+  let at = 0
+  for (const { buffer, offset, length } of parts) {
+    joined.set(buffer.subarray(offset, offset + length), at)
+    at += length
+  }
+  segment.buffer = joined
+  segment.offset = 0
+  segment.room = 0
+  segment.parts = undefined
 }
 
 /** A queue of segments in order of their numbers. */
