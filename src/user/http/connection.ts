@@ -148,7 +148,7 @@ function* finish(sys: Sys, fd: number, to: SockAddr, o: ConnectOptions): Body<Er
   const begun = yield* sys.connect(fd, to)
   if (begun.ok) return undefined
   if (begun.errno !== 'EINPROGRESS') return begun.errno
-  const untilNs = Math.min(o.deadlineNs, o.startNs + o.connectLimitNs)
+  const untilNs = Math.min(o.deadlineNs, o.startNs + o.connectLimitNs + 1e6)
   const ready = yield* sys.poll([{ fd, events: POLLOUT }], Math.max(0, untilNs - sys.monotonicNs()))
   if (!ready.ok) return ready.errno
   if (ready.value.length === 0) return 'timeout'

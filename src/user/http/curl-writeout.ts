@@ -78,7 +78,8 @@ function json(facts: Facts): string {
     .filter(([name]) => name !== 'onerror')
     .map(([name, value]) => {
       if (value === null || value === undefined) return `"${name}":null`
-      if (typeof value === 'number') return `"${name}":${TIMES.has(name) ? value.toFixed(6) : shown(name, value)}`
+      if (typeof value === 'number')
+        return `"${name}":${TIMES.has(name) ? value.toFixed(6) : name === 'http_connect' ? value : shown(name, value)}`
       return `"${name}":${JSON.stringify(value)}`
     })
   return `{${entries.join(',')}}`

@@ -21,6 +21,8 @@ Protocols: dict file ftp ftps gopher gophers http https imap imaps ldap ldaps mq
 Features: alt-svc AsynchDNS brotli GSS-API HSTS HTTP2 HTTPS-proxy IDN IPv6 Kerberos Largefile libz NTLM NTLM_WB PSL SPNEGO SSL threadsafe TLS-SRP UnixSockets zstd
 `
 const REDIRECTS_MAX = 50
+/** A limit is over when more than it has passed, counted in milliseconds. */
+const TOO_LATE_NS = 1e6
 
 export function curl(sys: Sys, argv: string[]): Body<number> {
   const io = new Stdio(sys, 'curl')
@@ -221,7 +223,7 @@ class Curl implements TransferHost {
         url = { ...url, path: url.path + (o.uploads[index]!.split('/').pop() ?? '') }
       }
       const deadlineNs = o.values.has('max-time')
-        ? startNs + Number(o.values.get('max-time')) * 1e9
+        ? startNs + Number(o.values.get('max-time')) * 1e9 + TOO_LATE_NS
         : Number.POSITIVE_INFINITY
       // The meter's line appears as soon as there is something to wait for.
       this.#showMeter()
@@ -381,7 +383,6 @@ class Curl implements TransferHost {
     facts: Record<string, string | number | null>,
   ): Body<Connection> {
     const { o, sys } = this
-    if (url.scheme === 'https') throw new NotModelled('curl with https: TLS')
     let host = url.host
     let port = url.port ?? defaultPort(url.scheme)
     for (const entry of o.connectTo) {
@@ -434,6 +435,7 @@ class Curl implements TransferHost {
           facts['time_namelookup'] = (sys.monotonicNs() - startNs) / 1e9
         },
       })
+      if (url.scheme === 'https') throw new NotModelled('curl with https: TLS')
       facts['num_connects'] = ((facts['num_connects'] as number) ?? 0) + 1
       this.#local(connection, facts)
       return connection
@@ -585,6 +587,7 @@ class Curl implements TransferHost {
   /** When all has come: the last line. */
   finishMeter(): void {
     if (this.#metered()) this.#showMeter()
+    this.#endMeter()
   }
 
   #endMeter(): void {

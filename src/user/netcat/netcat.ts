@@ -320,9 +320,14 @@ class Netcat {
     return port
   }
 
-  /** 22, http, 20-25. build_ports() */
   *#ports(): Body<number[]> {
-    const text = this.#o.ports!
+    const all: number[] = []
+    for (const text of [this.#o.ports!, ...this.#o.morePorts]) all.push(...(yield* this.#range(text)))
+    return all
+  }
+
+  /** 22, http, 20-25. build_ports() */
+  *#range(text: string): Body<number[]> {
     const range = /^(.+?)-(.+)$/.exec(text)
     if (!range || (yield* servicePort(this.#sys, text, this.#o.udp ? 'udp' : 'tcp')) !== undefined) {
       return [yield* this.#port(text)]

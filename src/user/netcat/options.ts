@@ -79,6 +79,8 @@ export interface NcOptions {
   sendBuffer: number
   host: string | undefined
   ports: string | undefined
+  /** Those after the first. */
+  morePorts: string[]
 }
 
 /** Keywords of -T. */
@@ -140,6 +142,7 @@ export function parseNcOptions(io: Stdio, argv: string[]): NcOptions {
     sendBuffer: 0,
     host: undefined,
     ports: undefined,
+    morePorts: [],
   }
   const die = (text: string): never => {
     io.error(`nc: ${text}\n`)
@@ -261,7 +264,7 @@ function takeOperands(io: Stdio, o: NcOptions, words: string[], die: (text: stri
   if (o.unix && (o.localPort !== undefined || words.length > 1)) die('cannot use port with -U')
   const [first, second] = words
   if (words.length === 0 && !o.listen) usage()
-  if (words.length > 2) usage()
+  if (words.length > 2 && (o.listen || o.unix)) usage()
   if (o.unix) {
     if (first === undefined) die('missing socket pathname')
     o.host = first
@@ -285,6 +288,7 @@ function takeOperands(io: Stdio, o: NcOptions, words: string[], die: (text: stri
   } else {
     o.host = first
     o.ports = second
+    o.morePorts = words.slice(2)
     if (o.ports === undefined) die('missing port number')
   }
   if (o.listen && o.zero) die('cannot use -z and -l')
