@@ -54,12 +54,13 @@ describe.each(names)('%s', (name) => {
   beforeAll(async () => {
     host = await bench()
   }, 60_000)
-  test.each(
-    cases.map(({ command, expected }, i) => [i + 1, command, expected] as const),
-  )('%i %s', async (_number, command, expected) => {
-    const got = await host.run(command).then(formatOutcome, (error: unknown) => String(error))
-    if (DIFFERS.has(`${name} $ ${command}`)) {
-      expect(got, 'as the real one by now: take it out of golden/differs').not.toBe(expected)
-    } else expect(got).toBe(expected)
-  })
+  test.each(cases.map(({ command, expected }, i) => [i + 1, command, expected] as const))(
+    '%i %s',
+    async (_number, command, expected) => {
+      const got = await host.run(command).then(formatOutcome, (error: unknown) => String(error))
+      if (DIFFERS.has(`${name} $ ${command}`)) {
+        expect(got, 'as the real one by now: take it out of golden/differs').not.toBe(expected)
+      } else expect(got).toBe(expected)
+    },
+  )
 })

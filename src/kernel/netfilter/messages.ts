@@ -86,7 +86,9 @@ export interface NftError {
   extack?: string
 }
 
-export type NftRequest = { type: 'NFT_BATCH'; commands: NftCommand[]; check?: boolean } | { type: 'NFT_GETRULESET'; family?: Family }
+export type NftRequest =
+  | { type: 'NFT_BATCH'; commands: NftCommand[]; check?: boolean }
+  | { type: 'NFT_GETRULESET'; family?: Family }
 
 export interface BatchAnswer {
   errors: NftError[]

@@ -319,6 +319,7 @@ export class Transaction {
   #newRule(command: NftCommand & { cmd: 'newrule' }, index: number): void {
     const table = this.#table(command)
     const chain = this.#chain(table, command.chain)
+    const handle = command.replace ?? table.nextHandle++
     let position: Rule | undefined
     const wanted = command.replace ?? command.position
     if (wanted !== undefined) position = chain.rules.find((rule) => rule.handle === wanted)
@@ -326,9 +327,10 @@ export class Transaction {
     if (!position && (wanted !== undefined || command.positionId !== undefined)) throw new Refused('ENOENT', 'rule')
     const expressions = command.expressions.map((one) => this.#resolveSets(one))
     for (const one of expressions) {
-      if (one.expr === 'cmp' && one.load.load === 'payload' && one.load.length === 0) throw new Refused('EINVAL', 'rule')
+      if (one.expr === 'cmp' && one.load.load === 'payload' && one.load.length === 0)
+        throw new Refused('EINVAL', 'rule')
     }
-    const rule = new Rule(chain, table.nextHandle++, expressions, command.comment)
+    const rule = new Rule(chain, handle, expressions, command.comment)
     this.#use(table, rule)
     let at = position ? chain.rules.indexOf(position) : command.insert ? 0 : chain.rules.length
     if (position && command.replace === undefined && !command.insert) at++
@@ -379,6 +381,10 @@ export class Transaction {
       }
     }
     for (const one of used) one.uses++
+    for (const expression of rule.expressions) {
+      // A set that packets add to is bounded from then on.
+      if (expression.expr === 'dynset') table.sets.get(expression.set)!.spec.size ??= 65535
+    }
     this.#undo.push(() => {
       for (const one of used) one.uses--
     })

@@ -78,7 +78,7 @@ function validateFrom(base: Chain, chain: Chain, depth: number, seen: Map<Chain,
     }
     for (const target of targets(rule)) {
       const fault = validateFrom(base, target, depth + 1, seen)
-      if (fault) return fault.rule ? fault : { ...fault, rule }
+      if (fault) return fault.errno === 'EMLINK' || !fault.rule ? { ...fault, rule } : fault
     }
   }
   return undefined
@@ -100,6 +100,9 @@ export const XT_PLACES: Record<string, { nat?: boolean; hooks?: readonly HookNam
 function allowed(expression: Expression, { base }: Chain): Errno | undefined {
   const { type, hook } = base!
   if (expression.expr === 'reject') return REJECT_HOOKS.includes(hook) ? undefined : 'EOPNOTSUPP'
+  if (expression.expr === 'tcpopt set' && expression.from.load === 'rt') {
+    return hook === 'FORWARD' || hook === 'LOCAL_OUT' || hook === 'POST_ROUTING' ? undefined : 'EOPNOTSUPP'
+  }
   if (expression.expr === 'nat') {
     if (type !== 'nat') return 'EOPNOTSUPP'
     const hooks: readonly HookName[] =

@@ -52,13 +52,17 @@ export class Environment {
   push(command: NftCommand, places: Places): void {
     this.commands.push({ command, places })
     if (command.cmd === 'newtable') this.#tables.add(`${command.family} ${command.table}`)
-    if (command.cmd === 'newset') this.#sets.set(`${command.spec.family} ${command.spec.table} ${command.spec.name}`, command.spec)
+    if (command.cmd === 'newset')
+      this.#sets.set(`${command.spec.family} ${command.spec.table} ${command.spec.name}`, command.spec)
   }
 
   newId = (): number => ++this.#ids
 
   hasTable(family: Family, name: string): boolean {
-    return this.#tables.has(`${family} ${name}`) || this.dump().some((table) => table.family === family && table.name === name)
+    return (
+      this.#tables.has(`${family} ${name}`) ||
+      this.dump().some((table) => table.family === family && table.name === name)
+    )
   }
 
   set(family: Family, table: string, name: string): SetSpec | undefined {
@@ -166,7 +170,8 @@ function parseChainBlock(t: TokenStream): ChainBlock {
       if (word.text !== 'accept' && word.text !== 'drop') throw t.unexpected(word)
       block.policy = word.text
     } else if (t.takeWord('comment')) block.comment = t.text().text
-    else if (t.peek.text === 'flags' || t.peek.text === 'devices') throw new NotModelled(`nft: ${t.peek.text} of a chain`)
+    else if (t.peek.text === 'flags' || t.peek.text === 'devices')
+      throw new NotModelled(`nft: ${t.peek.text} of a chain`)
     else block.rules.push(parseRule(t))
     if (!t.at('}') && !t.at(';') && t.peek.kind !== 'newline') throw t.unexpected(t.peek, 'newline or semicolon')
   }
@@ -179,7 +184,8 @@ function parseBase(t: TokenStream): BaseSpec {
   const hookToken = t.next()
   const hook = HOOKS[hookToken.text]
   if (hook === undefined) {
-    if (hookToken.text === 'ingress' || hookToken.text === 'egress') throw new NotModelled(`nft: hook ${hookToken.text}`)
+    if (hookToken.text === 'ingress' || hookToken.text === 'egress')
+      throw new NotModelled(`nft: hook ${hookToken.text}`)
     throw new NftFault('unknown chain hook', hookToken)
   }
   t.expectWord('priority')
@@ -218,7 +224,13 @@ interface RulePosition {
   place?: Place
 }
 
-function pushRule(env: Environment, where: Named, rule: { statements: Statement[]; comment: string | undefined }, places: Places, at: RulePosition = {}): void {
+function pushRule(
+  env: Environment,
+  where: Named,
+  rule: { statements: Statement[]; comment: string | undefined },
+  places: Places,
+  at: RulePosition = {},
+): void {
   const { family } = where
   const table = where.table.text
   if (family !== 'ip' && family !== 'inet') throw new NotModelled(`nft: rules of family ${family}`)
@@ -228,7 +240,10 @@ function pushRule(env: Environment, where: Named, rule: { statements: Statement[
       statement(e)
     } catch (error) {
       if (error instanceof NftFault && error.message === 'No such file or directory' && error.place) {
-        const text = error.place.source.lines[error.place.line]!.slice(error.place.from, error.place.to).replace(/^@/, '')
+        const text = error.place.source.lines[error.place.line]!.slice(error.place.from, error.place.to).replace(
+          /^@/,
+          '',
+        )
         env.needSet(family, table, text, error.place)
       }
       throw error
@@ -273,7 +288,12 @@ interface SetBlock {
 
 function parseSetBlock(t: TokenStream, map: boolean): SetBlock {
   t.expect('{')
-  const block: SetBlock = { spec: { keyType: [], keyLengths: [], flags: {} }, types: [], dataTypes: undefined, elements: [] }
+  const block: SetBlock = {
+    spec: { keyType: [], keyLengths: [], flags: {} },
+    types: [],
+    dataTypes: undefined,
+    elements: [],
+  }
   const { spec } = block
   if (map) spec.flags.map = true
   for (;;) {
@@ -324,7 +344,18 @@ function parseTypeof(t: TokenStream, block: SetBlock, map: boolean): void {
     if (first === 'verdict') return ['verdict', TYPES.get('verdict')!]
     const meta = META[second ?? first]
     if (meta && (first === 'meta' || second === undefined)) return [words.join(' '), meta]
-    const name = { 'ip saddr': 'ipv4_addr', 'ip daddr': 'ipv4_addr', 'tcp dport': 'inet_service', 'tcp sport': 'inet_service', 'udp dport': 'inet_service', 'udp sport': 'inet_service', 'ether saddr': 'ether_addr', 'ether daddr': 'ether_addr', 'ip protocol': 'inet_proto', 'ct mark': 'mark' }[words.join(' ')]
+    const name = {
+      'ip saddr': 'ipv4_addr',
+      'ip daddr': 'ipv4_addr',
+      'tcp dport': 'inet_service',
+      'tcp sport': 'inet_service',
+      'udp dport': 'inet_service',
+      'udp sport': 'inet_service',
+      'ether saddr': 'ether_addr',
+      'ether daddr': 'ether_addr',
+      'ip protocol': 'inet_proto',
+      'ct mark': 'mark',
+    }[words.join(' ')]
     if (name === undefined) throw new NotModelled(`nft: typeof ${words.join(' ')}`)
     return [words.join(' '), TYPES.get(name)!]
   }
@@ -350,7 +381,14 @@ function pushSet(env: Environment, where: Named, block: SetBlock, whole: Place, 
   env.push({ cmd: 'newset', spec, ...(exclusive && { exclusive }) }, setPlaces(where, whole))
 }
 
-function pushElements(env: Environment, where: Named, ast: ElementAst[], whole: Place, exclusive: boolean, remove = false): void {
+function pushElements(
+  env: Environment,
+  where: Named,
+  ast: ElementAst[],
+  whole: Place,
+  exclusive: boolean,
+  remove = false,
+): void {
   const { family } = where
   const table = where.table.text
   const spec = env.needSet(family, table, where.name.text, where.name)
@@ -361,22 +399,34 @@ function pushElements(env: Environment, where: Named, ast: ElementAst[], whole: 
   if (interval && !spec.flags.interval) {
     const at = ast.findIndex(({ key }) => key.some((part) => part.kind !== 'word'))
     const what = ast[at]!.key.some((part) => part.kind === 'prefix') ? 'prefix' : 'range'
-    throw new NftFault(`You must add 'flags interval' to your set declaration if you want to add ${what} elements`, places[at])
+    throw new NftFault(
+      `You must add 'flags interval' to your set declaration if you want to add ${what} elements`,
+      places[at],
+    )
   }
   const list = spec.autoMerge ? mergeIntervals(elements) : elements
   const common: Places = { ...setPlaces(where, whole), chains: e.chainPlaces, ...(places[0] && { element: places[0] }) }
   if (remove) {
     list.forEach((element, i) => {
-      env.push({ cmd: 'delelements', family, table, set: where.name.text, elements: [element] }, { ...common, ...(places[i] && { element: places[i]! }) })
+      env.push(
+        { cmd: 'delelements', family, table, set: where.name.text, elements: [element] },
+        { ...common, ...(places[i] && { element: places[i]! }) },
+      )
     })
     return
   }
-  env.push({ cmd: 'newelements', family, table, set: where.name.text, elements: list, ...(exclusive && { exclusive }) }, common)
+  env.push(
+    { cmd: 'newelements', family, table, set: where.name.text, elements: list, ...(exclusive && { exclusive }) },
+    common,
+  )
 }
 
 const OBJECTS = ['counter', 'quota', 'limit'] as const
 
-function parseObjectSpec(t: TokenStream, type: (typeof OBJECTS)[number]): { spec: Record<string, unknown>; comment: string | undefined } {
+function parseObjectSpec(
+  t: TokenStream,
+  type: (typeof OBJECTS)[number],
+): { spec: Record<string, unknown>; comment: string | undefined } {
   let spec: Record<string, unknown> = type === 'counter' ? { expr: 'counter', packets: 0, bytes: 0 } : {}
   let comment: string | undefined
   const body = () => {
@@ -386,7 +436,7 @@ function parseObjectSpec(t: TokenStream, type: (typeof OBJECTS)[number]): { spec
       const packets = t.number()
       t.expectWord('bytes')
       spec = { expr: 'counter', packets, bytes: t.number() }
-    } else spec = type === 'quota' ? parseQuota(t) : parseLimit(t)
+    } else spec = { ...(type === 'quota' ? parseQuota(t) : parseLimit(t)) }
   }
   if (t.take('{')) {
     for (;;) {
@@ -404,7 +454,12 @@ function parseTableBlock(t: TokenStream, family: Family, table: Token, start: To
   let flags: number | undefined
   const chains: { where: Named; block: ChainBlock; place: Place }[] = []
   const sets: { where: Named; block: SetBlock; place: Place }[] = []
-  const objects: { type: (typeof OBJECTS)[number]; name: Token; spec: Record<string, unknown>; comment: string | undefined }[] = []
+  const objects: {
+    type: (typeof OBJECTS)[number]
+    name: Token
+    spec: Record<string, unknown>
+    comment: string | undefined
+  }[] = []
   if (t.take('{')) {
     for (;;) {
       t.skipSeparators()
@@ -428,28 +483,48 @@ function parseTableBlock(t: TokenStream, family: Family, table: Token, start: To
         const flag = t.name('string')
         if (flag.text !== 'dormant') throw new NotModelled(`nft: table flags ${flag.text}`)
         flags = 1
-      } else if (word.text === 'ct' || word.text === 'flowtable' || word.text === 'synproxy') throw new NotModelled(`nft: ${word.text} objects`)
+      } else if (word.text === 'ct' || word.text === 'flowtable' || word.text === 'synproxy')
+        throw new NotModelled(`nft: ${word.text} objects`)
       else throw t.unexpected()
-      if (!t.at('}') && !t.at(';') && t.peek.kind !== 'newline' && t.peek.kind !== 'end') throw t.unexpected(t.peek, 'newline or semicolon')
+      if (!t.at('}') && !t.at(';') && t.peek.kind !== 'newline' && t.peek.kind !== 'end')
+        throw t.unexpected(t.peek, 'newline or semicolon')
     }
   }
   const whole = formatPlace(start, t.last)
   return (env) => {
     env.push(
-      { cmd: 'newtable', family, table: table.text, ...(flags !== undefined && { flags }), ...(comment !== undefined && { comment }), ...(exclusive && { exclusive }) },
+      {
+        cmd: 'newtable',
+        family,
+        table: table.text,
+        ...(flags !== undefined && { flags }),
+        ...(comment !== undefined && { comment }),
+        ...(exclusive && { exclusive }),
+      },
       { whole, table },
     )
-    for (const { where, block, place } of chains) pushChain(env, where, block, { whole: place, table, chain: where.name }, false)
+    for (const { where, block, place } of chains)
+      pushChain(env, where, block, { whole: place, table, chain: where.name }, false)
     for (const { type, name, spec, comment: said } of objects) {
       env.push(
-        { cmd: 'newobject', family, table: table.text, type, name: name.text, spec, ...(said !== undefined && { comment: said }) },
+        {
+          cmd: 'newobject',
+          family,
+          table: table.text,
+          type,
+          name: name.text,
+          spec,
+          ...(said !== undefined && { comment: said }),
+        },
         { whole, table, object: name },
       )
     }
     for (const { where, block, place } of sets) pushSet(env, where, block, place, false)
-    for (const { where, block, place } of sets) if (block.elements.length > 0) pushElements(env, where, block.elements, place, false)
+    for (const { where, block, place } of sets)
+      if (block.elements.length > 0) pushElements(env, where, block.elements, place, false)
     for (const { where, block } of chains) {
-      for (const rule of block.rules) pushRule(env, where, rule, { whole: formatPlace(rule.start, rule.end), table, chain: where.name })
+      for (const rule of block.rules)
+        pushRule(env, where, rule, { whole: formatPlace(rule.start, rule.end), table, chain: where.name })
     }
   }
 }
@@ -468,7 +543,9 @@ function parseAdd(t: TokenStream, verb: Token): Action {
   if (what === 'chain') {
     t.next()
     const where = parseNamed(t)
-    const block: ChainBlock = t.at('{') ? parseChainBlock(t) : { base: undefined, policy: undefined, comment: undefined, rules: [] }
+    const block: ChainBlock = t.at('{')
+      ? parseChainBlock(t)
+      : { base: undefined, policy: undefined, comment: undefined, rules: [] }
     const whole = formatPlace(verb, t.last)
     return (env) => {
       env.needTable(where.family, where.table.text, where.table)
@@ -507,7 +584,16 @@ function parseAdd(t: TokenStream, verb: Token): Action {
     return (env) => {
       env.needTable(where.family, where.table.text, where.table)
       env.push(
-        { cmd: 'newobject', family: where.family, table: where.table.text, type, name: where.name.text, spec, ...(comment !== undefined && { comment }), ...(exclusive && { exclusive }) },
+        {
+          cmd: 'newobject',
+          family: where.family,
+          table: where.table.text,
+          type,
+          name: where.name.text,
+          spec,
+          ...(comment !== undefined && { comment }),
+          ...(exclusive && { exclusive }),
+        },
         { whole, table: where.table, object: where.name },
       )
     }
@@ -576,7 +662,10 @@ function parseDelete(t: TokenStream, verb: Token): Action {
     const whole = formatPlace(verb, place)
     return (env) => {
       env.needTable(family, table.text, table)
-      env.push({ cmd: 'delrule', family, table: table.text, chain: name.text, handle }, { whole, table, chain: name, rule: place })
+      env.push(
+        { cmd: 'delrule', family, table: table.text, chain: name.text, handle },
+        { whole, table, chain: name, rule: place },
+      )
     }
   }
   let handle: number | undefined
@@ -598,11 +687,26 @@ function parseDelete(t: TokenStream, verb: Token): Action {
   const by = handle === undefined ? {} : { handle }
   return (env) => {
     if (what === 'chain') {
-      env.push({ cmd: 'delchain', family, table: table.text, ...(handle === undefined ? { chain: name.text } : by) }, { whole, table, chain: name })
+      env.push(
+        { cmd: 'delchain', family, table: table.text, ...(handle === undefined ? { chain: name.text } : by) },
+        { whole, table, chain: name },
+      )
     } else if (what === 'set' || what === 'map') {
-      env.push({ cmd: 'delset', family, table: table.text, ...(handle === undefined ? { set: name.text } : by) }, { whole, table, set: name })
+      env.push(
+        { cmd: 'delset', family, table: table.text, ...(handle === undefined ? { set: name.text } : by) },
+        { whole, table, set: name },
+      )
     } else {
-      env.push({ cmd: 'delobject', family, table: table.text, type: what, ...(handle === undefined ? { name: name.text } : by) }, { whole, table, object: name })
+      env.push(
+        {
+          cmd: 'delobject',
+          family,
+          table: table.text,
+          type: what,
+          ...(handle === undefined ? { name: name.text } : by),
+        },
+        { whole, table, object: name },
+      )
     }
   }
 }
@@ -629,20 +733,46 @@ function parseFlush(t: TokenStream, verb: Token): Action {
   }
   const name = t.name('string')
   return (env) => {
-    if (word.text === 'chain') env.push({ cmd: 'delrule', family, table: table.text, chain: name.text }, { whole: whole(name), table, chain: name })
+    if (word.text === 'chain')
+      env.push(
+        { cmd: 'delrule', family, table: table.text, chain: name.text },
+        { whole: whole(name), table, chain: name },
+      )
     else {
       env.needSet(family, table.text, name.text, name)
-      env.push({ cmd: 'delelements', family, table: table.text, set: name.text }, { whole: whole(name), table, set: name })
+      env.push(
+        { cmd: 'delelements', family, table: table.text, set: name.text },
+        { whole: whole(name), table, set: name },
+      )
     }
   }
 }
 
-const LISTS = ['ruleset', 'tables', 'table', 'chains', 'chain', 'sets', 'set', 'maps', 'map', 'counters', 'counter', 'quotas', 'quota', 'limits', 'limit', 'meters', 'meter']
+const LISTS = [
+  'ruleset',
+  'tables',
+  'table',
+  'chains',
+  'chain',
+  'sets',
+  'set',
+  'maps',
+  'map',
+  'counters',
+  'counter',
+  'quotas',
+  'quota',
+  'limits',
+  'limit',
+  'meters',
+  'meter',
+]
 
 function parseList(t: TokenStream): Action {
   const word = t.peek
   if (word.kind !== 'string' || !LISTS.includes(word.text)) {
-    if (['flowtables', 'hooks', 'ct', 'secmarks', 'synproxys', 'flowtable'].includes(word.text)) throw new NotModelled(`nft: list ${word.text}`)
+    if (['flowtables', 'hooks', 'ct', 'secmarks', 'synproxys', 'flowtable'].includes(word.text))
+      throw new NotModelled(`nft: list ${word.text}`)
     throw t.unexpected()
   }
   t.next()
@@ -733,7 +863,13 @@ function parseCommand(t: TokenStream, include: (path: Token) => void): Action | 
         const e = new RuleEval(where.family, where.table.text, env.around, () => undefined, env.newId)
         const types = spec.keyType.map((name) => TYPES.get(name) ?? integerType(32))
         const { elements: wanted } = buildElements(elements, types, undefined, e)
-        env.lists.push({ what: `get ${JSON.stringify(wanted)}`, family: where.family, table: where.table.text, name: where.name.text, place: elements[0]!.place })
+        env.lists.push({
+          what: `get ${JSON.stringify(wanted)}`,
+          family: where.family,
+          table: where.table.text,
+          name: where.name.text,
+          place: elements[0]!.place,
+        })
       }
     }
     case 'table': {
@@ -758,7 +894,8 @@ function parseCommand(t: TokenStream, include: (path: Token) => void): Action | 
 
 function parseReset(t: TokenStream, verb: Token): Action {
   const word = t.next()
-  if (word.text !== 'counter' && word.text !== 'quota' && word.text !== 'counters' && word.text !== 'quotas') throw t.unexpected(word)
+  if (word.text !== 'counter' && word.text !== 'quota' && word.text !== 'counters' && word.text !== 'quotas')
+    throw t.unexpected(word)
   const plural = word.text.endsWith('s')
   const family = parseFamily(t)
   const type = plural ? word.text.slice(0, -1) : word.text
@@ -771,7 +908,10 @@ function parseReset(t: TokenStream, verb: Token): Action {
       if (one.family !== family || (table && one.name !== table.text)) continue
       for (const object of one.objects) {
         if (object.type !== type || (name && object.name !== name.text)) continue
-        env.push({ cmd: 'reset', family, table: one.name, what: 'object', type, name: object.name }, { whole, ...(name && { object: name }) })
+        env.push(
+          { cmd: 'reset', family, table: one.name, what: 'object', type, name: object.name },
+          { whole, ...(name && { object: name }) },
+        )
       }
     }
   }
@@ -782,10 +922,11 @@ export function parseInput(t: TokenStream, include: (path: Token) => void): Acti
   const actions: Action[] = []
   for (;;) {
     t.skipSeparators()
-    if (t.peek.kind === 'end') return actions
+    if (t.atEnd() && t.peek.kind === 'end') return actions
     const action = parseCommand(t, include)
     if (action) actions.push(action)
     const { kind } = t.peek
-    if (kind !== 'newline' && kind !== 'end' && !t.at(';')) throw t.unexpected(t.peek, 'end of file or newline or semicolon')
+    if (kind !== 'newline' && kind !== 'end' && !t.at(';'))
+      throw t.unexpected(t.peek, 'end of file or newline or semicolon')
   }
 }

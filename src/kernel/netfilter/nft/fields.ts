@@ -22,14 +22,21 @@ const field = (name: string, offset: number, bits: number, type?: string): Field
   name,
   offset,
   bits,
-  type: type === undefined ? integerType(bits) : { ...TYPES.get(type)!, bits: type === 'dscp' || type === 'ecn' ? bits : TYPES.get(type)!.bits },
+  type:
+    type === undefined
+      ? integerType(bits)
+      : { ...TYPES.get(type)!, bits: type === 'dscp' || type === 'ecn' ? bits : TYPES.get(type)!.bits },
 })
 
 export const HEADERS: Header[] = [
   {
     name: 'ether',
     base: 'll',
-    fields: [field('daddr', 0, 48, 'ether_addr'), field('saddr', 48, 48, 'ether_addr'), field('type', 96, 16, 'ether_type')],
+    fields: [
+      field('daddr', 0, 48, 'ether_addr'),
+      field('saddr', 48, 48, 'ether_addr'),
+      field('type', 96, 16, 'ether_type'),
+    ],
   },
   {
     name: 'ip',
@@ -82,7 +89,12 @@ export const HEADERS: Header[] = [
     name: 'igmp',
     base: 'th',
     protocol: 2,
-    fields: [field('type', 0, 8, 'igmp_type'), field('mrt', 8, 8), field('checksum', 16, 16), field('group', 32, 32, 'ipv4_addr')],
+    fields: [
+      field('type', 0, 8, 'igmp_type'),
+      field('mrt', 8, 8),
+      field('checksum', 16, 16),
+      field('group', 32, 32, 'ipv4_addr'),
+    ],
   },
   {
     name: 'tcp',
@@ -151,7 +163,24 @@ export const META: Record<string, DataType> = {
   random: integerType(32),
 }
 /** Keys that may stand without `meta`. */
-export const BARE_META = ['mark', 'iif', 'iifname', 'iiftype', 'oif', 'oifname', 'oiftype', 'skuid', 'skgid', 'nftrace', 'rtclassid', 'pkttype', 'cpu', 'iifgroup', 'oifgroup', 'cgroup']
+export const BARE_META = [
+  'mark',
+  'iif',
+  'iifname',
+  'iiftype',
+  'oif',
+  'oifname',
+  'oiftype',
+  'skuid',
+  'skgid',
+  'nftrace',
+  'rtclassid',
+  'pkttype',
+  'cpu',
+  'iifgroup',
+  'oifgroup',
+  'cgroup',
+]
 /** Of those, the ones that are printed without it. */
 export const UNQUALIFIED = ['iif', 'iifname', 'oif', 'oifname', 'iiftype', 'oiftype', 'iifgroup', 'oifgroup']
 

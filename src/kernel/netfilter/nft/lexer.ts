@@ -43,7 +43,7 @@ const PATTERNS: [Token['kind'], RegExp][] = [
   ['string', /(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?(?<=[dhms])(?![\w])/y],
   ['address', /[0-9a-fA-F]+:[0-9a-fA-F]+(?![\w:])/y],
   ['number', /0x[0-9a-fA-F]+|\d+(?![\w])/y],
-  ['string', /[a-zA-Z_.][a-zA-Z0-9/\-_.]*\*?|\d+[a-zA-Z][\w/\-.]*/y],
+  ['string', /[a-zA-Z_][a-zA-Z0-9/\-_.]*\*?|\d+[a-zA-Z][\w/\-.]*/y],
   ['symbol', /!=|==|<=|>=|<<|>>|[{}();:,.!=<>&|^/\-@$*+]/y],
 ]
 
@@ -93,7 +93,13 @@ export function tokenize(source: Source): Token[] {
     if (!continued) push('newline', '\n', line, text.length, text.length + 1)
   })
   const last = source.lines.length
-  push('end', '', Math.max(0, last - 1), (source.lines[last - 1] ?? '').length, (source.lines[last - 1] ?? '').length + 1)
+  push(
+    'end',
+    '',
+    Math.max(0, last - 1),
+    (source.lines[last - 1] ?? '').length,
+    (source.lines[last - 1] ?? '').length + 1,
+  )
   return tokens
 }
 

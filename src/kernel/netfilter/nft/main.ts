@@ -1,13 +1,23 @@
 /** The program `nft`. nftables 1.0.6 src/main.c, libnftables.c. */
-import { getopt, type LongOption } from '#base/text'
-import { NotModelled } from '#base/check'
-import { type Body, type KernelImage, type NetlinkAnswer, readAll, readTextFile, type Sys, strerror, writeText } from '#kernel/core'
-import type { LinkMessage } from '#kernel/net'
+
 import { decodeUtf8 } from '#base/bytes'
+import { NotModelled } from '#base/check'
+import { getopt, type LongOption } from '#base/text'
+import {
+  type Body,
+  type KernelImage,
+  type NetlinkAnswer,
+  readAll,
+  readTextFile,
+  type Sys,
+  strerror,
+  writeText,
+} from '#kernel/core'
+import type { LinkMessage } from '#kernel/net'
 import { type Names, readNames } from '../iptables/names.ts'
 import type { BatchAnswer, ElementSpec, NftError, SetMessage, TableMessage } from '../messages.ts'
 import type { XtPrint } from '../xt/extension.ts'
-import { Environment, type ListRequest, parseInput, type Places } from './commands.ts'
+import { Environment, type ListRequest, type Places, parseInput } from './commands.ts'
 import { formatFault, NftFault, type Place, type Source } from './lexer.ts'
 import { type PrintSettings, printChain, printObject, printSet, printTable } from './print.ts'
 import { TokenStream } from './stream.ts'
@@ -101,7 +111,12 @@ export function nftMain(image: KernelImage) {
       yield* writeText(sys, 1, VERSION)
       return 0
     }
-    for (const [letter, what] of [['j', 'JSON'], ['i', 'interactive input'], ['e', 'echo'], ['o', 'optimizing']] as const) {
+    for (const [letter, what] of [
+      ['j', 'JSON'],
+      ['i', 'interactive input'],
+      ['e', 'echo'],
+      ['o', 'optimizing'],
+    ] as const) {
       if (flags.has(letter)) throw new NotModelled(`nft: ${what}`)
     }
     let source: Source
@@ -122,7 +137,11 @@ export function nftMain(image: KernelImage) {
         const text = `${parsed.operands.join(' ')}`
         const at = text.indexOf(` ${late}`)
         const line = `${parsed.operands.filter((word) => word !== late).join(' ')} ${late} `
-        yield* writeText(sys, 2, `Error: syntax error, options must be specified before commands\n${line}\n   ^${' '.repeat(Math.max(0, at - 3))}~~\n`)
+        yield* writeText(
+          sys,
+          2,
+          `Error: syntax error, options must be specified before commands\n${line}\n   ^${' '.repeat(Math.max(0, at - 3))}~~\n`,
+        )
         return 1
       }
     } else {
@@ -167,13 +186,30 @@ function resolveInclude(sys: Sys, path: string): string[] {
   if (!/[*?[]/.test(full)) return [full]
   const slash = full.lastIndexOf('/')
   const directory = full.slice(0, slash) || '/'
-  const pattern = new RegExp(`^${full.slice(slash + 1).replace(/[.+^${}()|\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')}$`)
+  const pattern = new RegExp(
+    `^${full
+      .slice(slash + 1)
+      .replace(/[.+^${}()|\\]/g, '\\$&')
+      .replace(/\*/g, '.*')
+      .replace(/\?/g, '.')}$`,
+  )
   const entries = sys.readdir(directory)
   if (!entries.ok) return []
-  return entries.value.filter((name) => !name.startsWith('.') && pattern.test(name)).sort().map((name) => `${directory}/${name}`)
+  return entries.value
+    .filter((name) => !name.startsWith('.') && pattern.test(name))
+    .sort()
+    .map((name) => `${directory}/${name}`)
 }
 
-function run(sys: Sys, image: KernelImage, names: Names, source: Source, flags: Set<string>, defines: string[], files: Map<string, string>): Run {
+function run(
+  sys: Sys,
+  image: KernelImage,
+  names: Names,
+  source: Source,
+  flags: Set<string>,
+  defines: string[],
+  files: Map<string, string>,
+): Run {
   const ask = (message: { type: string }): NetlinkAnswer => sys.netlink(message)
   const links = (): LinkMessage[] => {
     const answer = ask({ type: 'RTM_GETLINK' })
@@ -267,18 +303,29 @@ function faultOf(error: NftError, places: Places): NftFault {
   let place: Place | undefined
   if (error.at === 'expression') {
     if (error.errno === 'ENOENT' || error.errno === 'EMLINK') [place] = places.chains?.values() ?? []
-  } else if (error.errno === 'EOPNOTSUPP') place = undefined
+    // The whole of `jump b`, whose two words of four letters take as much room.
+    if (error.errno === 'EMLINK' && place) place = { ...place, from: place.from - 5 }
+    if (error.errno === 'EOPNOTSUPP') place = { ...places.whole, to: places.whole.to + 1 }
+  } else if (error.errno === 'EOPNOTSUPP') place = { ...places.whole, to: places.whole.to + 1 }
   else if (error.at !== undefined && error.at !== 'name') place = places[error.at]
   return new NftFault(`Could not process rule: ${strerror(error.errno)}`, place ?? places.whole)
 }
 
-function list(request: ListRequest, all: TableMessage[], settings: PrintSettings, terse: boolean): { out: string; err: string } {
+function list(
+  request: ListRequest,
+  all: TableMessage[],
+  settings: PrintSettings,
+  terse: boolean,
+): { out: string; err: string } {
   const { what, family, table, name } = request
-  const tables = all.filter((one) => (family === undefined || one.family === family) && (table === undefined || one.name === table))
+  const tables = all.filter(
+    (one) => (family === undefined || one.family === family) && (table === undefined || one.name === table),
+  )
   const missing = () => {
     throw new NftFault('No such file or directory', request.place)
   }
-  const warn = (one: TableMessage) => `# Warning: table ${one.family} ${one.name} is managed by iptables-nft, do not touch!\n`
+  const warn = (one: TableMessage) =>
+    `# Warning: table ${one.family} ${one.name} is managed by iptables-nft, do not touch!\n`
   let out = ''
   let err = ''
   if (what === 'tables') return { out: tables.map((one) => `table ${one.family} ${one.name}\n`).join(''), err }
@@ -286,7 +333,10 @@ function list(request: ListRequest, all: TableMessage[], settings: PrintSettings
   if (what === 'ruleset' || what === 'table') {
     for (const one of tables) {
       const shown = terse
-        ? printTable({ ...one, sets: one.sets.map((set) => (set.spec.flags.anonymous ? set : { ...set, elements: [] })) }, settings)
+        ? printTable(
+            { ...one, sets: one.sets.map((set) => (set.spec.flags.anonymous ? set : { ...set, elements: [] })) },
+            settings,
+          )
         : printTable(one, settings)
       if (shown.xt) err += warn(one)
       out += shown.text
@@ -302,15 +352,33 @@ function list(request: ListRequest, all: TableMessage[], settings: PrintSettings
       if (name !== undefined && chains.length === 0) missing()
       let xt = false
       body = chains
-        .map((chain) => printChain(chain, one, settings, () => { xt = true }, name !== undefined))
+        .map((chain) =>
+          printChain(
+            chain,
+            one,
+            settings,
+            () => {
+              xt = true
+            },
+            name !== undefined,
+          ),
+        )
         .join('')
       if (xt) err += warn(one)
     } else if (kind === 'set' || kind === 'map' || kind === 'meter' || what.startsWith('get ')) {
-      const sets = one.sets.filter((set) => (name === undefined ? !set.spec.flags.anonymous && (set.spec.dataType !== undefined) === (kind === 'map') : set.spec.name === name))
+      const sets = one.sets.filter((set) =>
+        name === undefined
+          ? !set.spec.flags.anonymous && (set.spec.dataType !== undefined) === (kind === 'map')
+          : set.spec.name === name,
+      )
       if (name !== undefined && sets.length === 0) missing()
-      body = sets.map((set) => printSet(what.startsWith('get ') ? pick(set, what, request) : set, settings, !terse)).join('')
+      body = sets
+        .map((set) => printSet(what.startsWith('get ') ? pick(set, what, request) : set, settings, !terse))
+        .join('')
     } else {
-      const objects = one.objects.filter((object) => object.type === kind && (name === undefined || object.name === name))
+      const objects = one.objects.filter(
+        (object) => object.type === kind && (name === undefined || object.name === name),
+      )
       if (name !== undefined && objects.length === 0) missing()
       body = objects.map((object) => printObject(object, settings)).join('')
     }
@@ -323,7 +391,9 @@ function list(request: ListRequest, all: TableMessage[], settings: PrintSettings
 function pick(set: SetMessage, what: string, request: ListRequest): SetMessage {
   const wanted = JSON.parse(what.slice(4)) as ElementSpec[]
   const elements = wanted.map((one) => {
-    const found = set.elements.find((element) => one.key.every((value, i) => value >= element.key[i]! && value <= (element.end ?? element.key)[i]!))
+    const found = set.elements.find((element) =>
+      one.key.every((value, i) => value >= element.key[i]! && value <= (element.end ?? element.key)[i]!),
+    )
     if (!found) throw new NftFault('Could not process rule: No such file or directory', request.place)
     return found
   })

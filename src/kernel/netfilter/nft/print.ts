@@ -2,11 +2,29 @@
 import type { KernelImage } from '#kernel/core'
 import { formatIpv4, prefixOf } from '#wire/inet'
 import { basicsOf } from '../basics.ts'
-import { type Expression, type Family, type Load, NAT_FULLY_RANDOM, NAT_PERSISTENT, NAT_RANDOM, type Value, type Verdict } from '../expressions.ts'
+import {
+  type Expression,
+  type Family,
+  type Load,
+  NAT_FULLY_RANDOM,
+  NAT_PERSISTENT,
+  NAT_RANDOM,
+  type Value,
+  type Verdict,
+} from '../expressions.ts'
 import type { ChainMessage, ElementMessage, ObjectMessage, RuleMessage, SetMessage, TableMessage } from '../messages.ts'
 import { type XtPrint, xtTable } from '../xt/extension.ts'
 import { CT, HEADERS, loadOf, META, PRIORITIES, TCP_OPTIONS, UNQUALIFIED } from './fields.ts'
-import { type DataType, formatTime, formatValue, ICMP_CODES, ICMPX_CODES, integerType, TYPES, type TypeSurroundings } from './types.ts'
+import {
+  type DataType,
+  formatTime,
+  formatValue,
+  ICMP_CODES,
+  ICMPX_CODES,
+  integerType,
+  TYPES,
+  type TypeSurroundings,
+} from './types.ts'
 
 export interface PrintSettings {
   handles: boolean
@@ -51,7 +69,13 @@ class RulePrinter {
     for (let i = 0; i < expressions.length; i++) {
       const one = expressions[i]!
       const next = expressions[i + 1]
-      if (one.expr === 'cmp' && one.op === 'gte' && next?.expr === 'cmp' && next.op === 'lte' && same(one.load, next.load)) {
+      if (
+        one.expr === 'cmp' &&
+        one.op === 'gte' &&
+        next?.expr === 'cmp' &&
+        next.op === 'lte' &&
+        same(one.load, next.load)
+      ) {
         this.#compare({ expr: 'range', load: one.load, invert: false, from: one.value, to: next.value })
         i++
       } else this.#statement(one, expressions)
@@ -153,7 +177,8 @@ class RulePrinter {
   }
 
   #inner(one: Expression): string {
-    if (one.expr === 'counter') return this.#settings.stateless ? 'counter' : `counter packets ${one.packets} bytes ${one.bytes}`
+    if (one.expr === 'counter')
+      return this.#settings.stateless ? 'counter' : `counter packets ${one.packets} bytes ${one.bytes}`
     if (one.expr === 'limit') return limitText(one)
     if (one.expr === 'quota') return quotaText(one, this.#settings.stateless)
     return one.expr
@@ -180,7 +205,11 @@ class RulePrinter {
           if (field.whole) return field
         }
         const inner = this.#speak(load.of)
-        return { ...inner, text: `${inner.text}${bitsText(load.mask, load.xor, inner.type, this.#settings)}` }
+        return {
+          ...inner,
+          whole: false,
+          text: `${inner.text}${bitsText(load.mask, load.xor, inner.type, this.#settings)}`,
+        }
       }
       case 'shift': {
         const inner = this.#speak(load.of)
@@ -196,7 +225,12 @@ class RulePrinter {
         return plain(`ct ${way}${ip}${load.key}`, CT[load.key] ?? integerType(32))
       }
       case 'fib': {
-        const type = load.result === 'type' ? TYPES.get('fib_addrtype')! : load.result === 'oif' ? TYPES.get('iface_index')! : TYPES.get('ifname')!
+        const type =
+          load.result === 'type'
+            ? TYPES.get('fib_addrtype')!
+            : load.result === 'oif'
+              ? TYPES.get('iface_index')!
+              : TYPES.get('ifname')!
         return plain(`fib ${load.flags.join(' . ')} ${load.result}`, load.present ? TYPES.get('boolean')! : type)
       }
       case 'rt':
@@ -204,18 +238,29 @@ class RulePrinter {
       case 'socket':
         return plain(`socket ${load.key}`, integerType(32))
       case 'numgen':
-        return plain(`numgen ${load.mode} mod ${load.mod}${load.offset ? ` offset ${load.offset}` : ''}`, integerType(32))
+        return plain(
+          `numgen ${load.mode} mod ${load.mod}${load.offset ? ` offset ${load.offset}` : ''}`,
+          integerType(32),
+        )
       case 'hash': {
         const of = load.of.length > 0 ? ` ${this.#concat(load.of).text}` : ''
         const seed = load.seed !== undefined ? ` seed 0x${load.seed.toString(16)}` : ''
-        return plain(`${load.type}${of} mod ${load.mod}${seed}${load.offset ? ` offset ${load.offset}` : ''}`, integerType(32))
+        return plain(
+          `${load.type}${of} mod ${load.mod}${seed}${load.offset ? ` offset ${load.offset}` : ''}`,
+          integerType(32),
+        )
       }
       case 'tcpopt': {
         const found = Object.entries(TCP_OPTIONS).find(([, { type }]) => type === load.type)
         if (load.present) return plain(`tcp option ${found?.[0] ?? load.type}`, TYPES.get('boolean')!)
-        const field = found && Object.entries(found[1].fields).find(([, [offset, length]]) => offset === load.offset && length === load.length)
+        const field =
+          found &&
+          Object.entries(found[1].fields).find(
+            ([, [offset, length]]) => offset === load.offset && length === load.length,
+          )
         if (this.#protocol === 6) this.#killProtocol()
-        if (!field) return plain(`tcp option @${load.type},${load.offset * 8},${load.length * 8}`, integerType(load.length * 8))
+        if (!field)
+          return plain(`tcp option @${load.type},${load.offset * 8},${load.length * 8}`, integerType(load.length * 8))
         return plain(`tcp option ${found[0]} ${field[0]}`, integerType(load.length * 8))
       }
       case 'map': {
@@ -245,18 +290,28 @@ class RulePrinter {
     const candidates = HEADERS.filter((header) => {
       if (header.base !== base) return false
       if (base === 'nh') return header.name === (family === 'ip6' ? 'ip6' : 'ip')
-      if (base === 'th') return header.protocol === undefined ? this.#protocol === undefined : header.protocol === this.#protocol
+      if (base === 'th')
+        return header.protocol === undefined ? this.#protocol === undefined : header.protocol === this.#protocol
       return true
     })
     for (const header of candidates) {
       for (const field of header.fields) {
         const wanted = loadOf(header, field)
         const same =
-          wanted.load.load === 'payload' && wanted.load.offset === offset && wanted.load.length === length && wanted.mask === mask
+          wanted.load.load === 'payload' &&
+          wanted.load.offset === offset &&
+          wanted.load.length === length &&
+          wanted.mask === mask
         if (!same) continue
         if (header.protocol !== undefined) this.#killProtocol()
         if (base === 'nh' || header.name === 'icmp' || header.name === 'igmp') this.#killFamily()
-        return { text: `${header.name} ${field.name}`, type: field.type, shift: wanted.shift, whole: true, length: field.bits }
+        return {
+          text: `${header.name} ${field.name}`,
+          type: field.type,
+          shift: wanted.shift,
+          whole: true,
+          length: field.bits,
+        }
       }
       // The leading bytes of an address are a prefix.
       if (mask === undefined && header.name === 'ip' && (offset === 12 || offset === 16) && length < 4) {
@@ -293,7 +348,8 @@ class RulePrinter {
 
   #compare(one: Expression & { expr: 'cmp' | 'range' }): void {
     const { load } = one
-    if (one.expr === 'cmp' && one.op === 'eq' && typeof one.value === 'number' && this.#dependency(load, one.value)) return
+    if (one.expr === 'cmp' && one.op === 'eq' && typeof one.value === 'number' && this.#dependency(load, one.value))
+      return
     // A mask that is compared with nothing: flags, any of which may be set.
     if (one.expr === 'cmp' && load.load === 'bitwise' && load.xor === 0 && typeof one.value === 'number') {
       const inner = load.of
@@ -376,7 +432,8 @@ class RulePrinter {
       const whole = 2 ** (8 * load.length) - 1
       const mask = whole - from.mask
       const spoken = this.#payload(load, mask)
-      if (spoken.whole) return `${spoken.text} set ${this.#format(spoken.type, Math.floor(from.xor / 2 ** spoken.shift))}`
+      if (spoken.whole)
+        return `${spoken.text} set ${this.#format(spoken.type, Math.floor(from.xor / 2 ** spoken.shift))}`
     }
     const spoken = this.#payload(load, undefined)
     return `${spoken.text} set ${this.#from(from, spoken.type)}`
@@ -448,7 +505,8 @@ function bitsText(mask: number, xor: number, type: DataType, { around }: PrintSe
   const or = ((mask & xor) ^ xor) >>> 0
   const flip = (xor & mask) >>> 0
   const and = (mask | or) >>> 0
-  const text = (value: number) => formatValue(type.flags ? { ...type, symbols: [], flags: false } : type, value, true, around)
+  const text = (value: number) =>
+    formatValue(type.flags ? { ...type, symbols: [], flags: false } : type, value, true, around)
   let out = ''
   if (and !== full) out += ` & ${text(and)}`
   if (flip) out += ` ^ ${text(flip)}`
@@ -491,10 +549,12 @@ function logText(one: Expression & { expr: 'log' }): string {
   if (one.group !== undefined) text += ` group ${one.group}`
   if (one.snaplen) text += ` snaplen ${one.snaplen}`
   if (one.threshold) text += ` queue-threshold ${one.threshold}`
-  if (one.group === undefined && one.level !== undefined && one.level !== 4) text += ` level ${one.level === 8 ? 'audit' : LEVELS[one.level]}`
+  if (one.group === undefined && one.level !== undefined && one.level !== 4)
+    text += ` level ${one.level === 8 ? 'audit' : LEVELS[one.level]}`
   const flags = one.flags ?? 0
   if ((flags & 47) === 47) return `${text} flags all`
-  if (flags & 3) text += ` flags tcp ${[flags & 1 ? 'sequence' : '', flags & 2 ? 'options' : ''].filter((word) => word).join(',')}`
+  if (flags & 3)
+    text += ` flags tcp ${[flags & 1 ? 'sequence' : '', flags & 2 ? 'options' : ''].filter((word) => word).join(',')}`
   if (flags & 4) text += ' flags ip options'
   if (flags & 8) text += ' flags skuid'
   if (flags & 32) text += ' flags ether'
@@ -521,7 +581,7 @@ function partText(type: DataType, from: Value, to: Value | undefined, settings: 
   if (to === undefined || to === from) return text(from)
   if (type.name === 'ipv4_addr' && typeof from === 'number' && typeof to === 'number') {
     const prefix = prefixOf(~(from ^ to) >>> 0)
-    if (prefix !== undefined && (from & ~(~(from ^ to))) === 0) return `${text(from)}/${prefix}`
+    if (prefix !== undefined && (from & ~~(from ^ to)) === 0) return `${text(from)}/${prefix}`
   }
   return `${text(from)}-${text(to)}`
 }
@@ -535,15 +595,18 @@ function elementTexts(set: SetMessage, settings: PrintSettings): string[] {
     let text = element.key.map((value, i) => partText(types[i]!, value, element.end?.[i], settings)).join(' . ')
     const exprs = element.exprs ?? []
     for (const one of exprs) {
-      if (one.expr === 'counter') text += settings.stateless ? ' counter' : ` counter packets ${one.packets} bytes ${one.bytes}`
+      if (one.expr === 'counter')
+        text += settings.stateless ? ' counter' : ` counter packets ${one.packets} bytes ${one.bytes}`
       else if (one.expr === 'limit') text += ` ${limitText(one)}`
       else if (one.expr === 'quota') text += ` ${quotaText(one, settings.stateless)}`
     }
-    if (element.timeoutMs !== undefined && element.timeoutMs !== spec.timeoutMs) text += ` timeout ${formatTime(element.timeoutMs)}`
+    if (element.timeoutMs !== undefined && element.timeoutMs !== spec.timeoutMs)
+      text += ` timeout ${formatTime(element.timeoutMs)}`
     if (element.expiresMs !== undefined && !settings.stateless) text += ` expires ${formatTime(element.expiresMs)}`
     if (element.comment !== undefined) text += ` comment "${element.comment}"`
     if (element.verdict) text += ` : ${verdictText(element.verdict)}`
-    else if (element.data) text += ` : ${element.data.map((value, i) => formatValue(dataTypes?.[i] ?? integerType(32), value, settings.numeric, settings.around)).join(' . ')}`
+    else if (element.data)
+      text += ` : ${element.data.map((value, i) => formatValue(dataTypes?.[i] ?? integerType(32), value, settings.numeric, settings.around)).join(' . ')}`
     return text
   })
 }
@@ -608,7 +671,13 @@ export function priorityText(priority: number, hook: string, numeric: boolean): 
 }
 
 /** A chain and its rules; `hasXt` is told if any comes from iptables. */
-export function printChain(chain: ChainMessage, table: TableMessage, settings: PrintSettings, onXt: () => void, withRules = true): string {
+export function printChain(
+  chain: ChainMessage,
+  table: TableMessage,
+  settings: PrintSettings,
+  onXt: () => void,
+  withRules = true,
+): string {
   let text = `\tchain ${chain.name} {${settings.handles ? ` # handle ${chain.handle}` : ''}\n`
   if (chain.comment !== undefined) text += `\t\tcomment "${chain.comment}"\n`
   const { base } = chain
@@ -624,7 +693,12 @@ export function printChain(chain: ChainMessage, table: TableMessage, settings: P
   return `${text}\t}\n`
 }
 
-export function printRule(rule: RuleMessage, table: TableMessage, settings: PrintSettings, onXt: () => void = () => {}): string {
+export function printRule(
+  rule: RuleMessage,
+  table: TableMessage,
+  settings: PrintSettings,
+  onXt: () => void = () => {},
+): string {
   const printer = new RulePrinter(settings, table)
   const text = printer.rule(rule)
   if (printer.hasXt) onXt()

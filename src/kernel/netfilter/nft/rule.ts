@@ -4,12 +4,33 @@
  */
 import { NotModelled } from '#base/check'
 import { maskOf } from '#wire/inet'
-import { type CompareOp, type Expression, type Family, type Load, NAT_FULLY_RANDOM, NAT_PERSISTENT, NAT_RANDOM, type Value, type Verdict } from '../expressions.ts'
+import {
+  type CompareOp,
+  type Expression,
+  type Family,
+  type Load,
+  NAT_FULLY_RANDOM,
+  NAT_PERSISTENT,
+  NAT_RANDOM,
+  type Value,
+  type Verdict,
+} from '../expressions.ts'
 import type { ElementSpec, NftCommand } from '../messages.ts'
 import type { SetSpec } from '../objects.ts'
 import { BARE_META, CT, findField, HEADERS, loadOf, META, TCP_OPTIONS } from './fields.ts'
 import { NftFault, type Place, type Token } from './lexer.ts'
-import { bytesOf, type DataType, ICMP_CODES, ICMPX_CODES, integerType, parseTime, parseValue, PROTOCOLS, TYPES, type TypeSurroundings } from './types.ts'
+import {
+  bytesOf,
+  type DataType,
+  ICMP_CODES,
+  ICMPX_CODES,
+  integerType,
+  PROTOCOLS,
+  parseTime,
+  parseValue,
+  TYPES,
+  type TypeSurroundings,
+} from './types.ts'
 
 /** Something that stands on the right: a word, a range, a list, a set. */
 export type Right =
@@ -95,7 +116,12 @@ export class RuleEval {
     this.l3 = which
     if (this.l3Said) return
     this.l3Said = true
-    this.expressions.push({ expr: 'cmp', load: { load: 'meta', key: 'nfproto' }, op: 'eq', value: which === 'ip' ? 2 : 10 })
+    this.expressions.push({
+      expr: 'cmp',
+      load: { load: 'meta', key: 'nfproto' },
+      op: 'eq',
+      value: which === 'ip' ? 2 : 10,
+    })
   }
 
   /** Asks for the transport protocol, unless the rule has said it. */
@@ -140,7 +166,8 @@ function masked({ load, mask }: Built): Load {
 
 /** A word as a value, shifted to where the field is. */
 function valueOf(right: Right, type: DataType, e: RuleEval): Value {
-  if (right.kind !== 'word') throw new NftFault('Right hand side of relational expression must be constant', right.place)
+  if (right.kind !== 'word')
+    throw new NftFault('Right hand side of relational expression must be constant', right.place)
   const value = parseValue(type, right.text, e.around)
   if (typeof value === 'object') throw new NftFault(value.error, right.place)
   return value
@@ -196,7 +223,8 @@ export function buildElements(
     return {
       key: pairs.map(([from]) => from),
       ...(ranged && { end: pairs.map(([, to]) => to) }),
-      ...(one.data && dataTypes && { data: one.data.map((part, i) => valueOf(part, dataTypes[i] ?? dataTypes[0]!, e)) }),
+      ...(one.data &&
+        dataTypes && { data: one.data.map((part, i) => valueOf(part, dataTypes[i] ?? dataTypes[0]!, e)) }),
       ...(one.verdict && { verdict: one.verdict }),
       ...(one.comment !== undefined && { comment: one.comment }),
       ...(one.timeoutMs !== undefined && { timeoutMs: one.timeoutMs }),
@@ -204,13 +232,19 @@ export function buildElements(
       ...(one.exprs && { exprs: one.exprs }),
     }
   })
-  for (const one of elements) if (one.verdict?.chain && one.verdictPlace) e.chainPlaces.set(one.verdict.chain, one.verdictPlace)
+  for (const one of elements)
+    if (one.verdict?.chain && one.verdictPlace) e.chainPlaces.set(one.verdict.chain, one.place)
   return { elements: built, interval, places: elements.map(({ place }) => place) }
 }
 
 /** Joins intervals of one part that touch or overlap. set_automerge(). */
 export function mergeIntervals(elements: ElementSpec[]): ElementSpec[] {
-  if (elements.some(({ key, data, verdict, end }) => key.length !== 1 || data || verdict || typeof (end ?? key)[0] !== 'number')) return elements
+  if (
+    elements.some(
+      ({ key, data, verdict, end }) => key.length !== 1 || data || verdict || typeof (end ?? key)[0] !== 'number',
+    )
+  )
+    return elements
   const sorted = [...elements].sort((a, b) => (a.key[0] as number) - (b.key[0] as number))
   const merged: ElementSpec[] = []
   for (const one of sorted) {
@@ -263,9 +297,15 @@ function unique(elements: ElementSpec[]): ElementSpec[] {
 function namedSet(e: RuleEval, right: Right & { kind: 'ref' }, types: DataType[], left: Place): SetSpec {
   const spec = e.sets(right.name)
   if (!spec) throw new NftFault('No such file or directory', right.place)
-  if (spec.keyType.length !== types.length || spec.keyType.some((name, i) => name !== types[i]!.name && types[i]!.name !== 'integer')) {
+  if (
+    spec.keyType.length !== types.length ||
+    spec.keyType.some((name, i) => name !== types[i]!.name && types[i]!.name !== 'integer')
+  ) {
     const want = types.length > 1 ? `concatenation of (${types.map(describe).join(', ')})` : describe(types[0]!)
-    const has = spec.keyType.length > 1 ? `concatenation of (${spec.keyType.map((name) => describe(TYPES.get(name)!)).join(', ')})` : describe(TYPES.get(spec.keyType[0]!)!)
+    const has =
+      spec.keyType.length > 1
+        ? `concatenation of (${spec.keyType.map((name) => describe(TYPES.get(name)!)).join(', ')})`
+        : describe(TYPES.get(spec.keyType[0]!)!)
     throw new NftFault(`datatype mismatch, expected ${want}, expression has type ${has}`, right.place, left)
   }
   return spec
@@ -290,7 +330,12 @@ function describe(type: DataType): string {
 const OPS: Record<string, CompareOp> = { '==': 'eq', '!=': 'neq', '<': 'lt', '<=': 'lte', '>': 'gt', '>=': 'gte' }
 
 /** `LEFT [op] RIGHT`. */
-export function matchStatement(lefts: Term[], bits: { op: string; right: Right }[], op: string, right: Right): Statement {
+export function matchStatement(
+  lefts: Term[],
+  bits: { op: string; right: Right }[],
+  op: string,
+  right: Right,
+): Statement {
   return (e) => {
     const built = lefts.map((term) => term.build(e))
     const left = spanning(lefts)
@@ -298,7 +343,15 @@ export function matchStatement(lefts: Term[], bits: { op: string; right: Right }
     const invert = op === '!='
     if (right.kind === 'ref' || right.kind === 'set') {
       const of = built.map((one) => masked(one))
-      const name = right.kind === 'ref' ? namedSet(e, right, types, left).name : anonymousSet(e, types.map((type, i) => shifted(type, built[i]!)), right.elements, undefined)
+      const name =
+        right.kind === 'ref'
+          ? namedSet(e, right, types, left).name
+          : anonymousSet(
+              e,
+              types.map((type, i) => shifted(type, built[i]!)),
+              right.elements,
+              undefined,
+            )
       e.expressions.push({ expr: 'lookup', of, set: name, invert })
       return
     }
@@ -357,7 +410,12 @@ function compareOne(e: RuleEval, one: Built, op: string, right: Right): void {
   if (right.kind === 'mask') {
     const mask = numberOf(right.mask, type, e)
     const value = numberOf(right.value, type, e)
-    e.expressions.push({ expr: 'cmp', load: { load: 'bitwise', of: one.load, mask, xor: 0 }, op: op === '!=' ? 'neq' : 'eq', value })
+    e.expressions.push({
+      expr: 'cmp',
+      load: { load: 'bitwise', of: one.load, mask, xor: 0 },
+      op: op === '!=' ? 'neq' : 'eq',
+      value,
+    })
     return
   }
   if (right.kind === 'list' || (type.flags && (op === '' || op === '!') && right.kind === 'word')) {
@@ -382,10 +440,20 @@ function compareOne(e: RuleEval, one: Built, op: string, right: Right): void {
     const aligned = right.length % 8 === 0 && right.length > 0 && one.load.load === 'payload'
     if (aligned && one.load.load === 'payload') {
       const length = right.length / 8
-      e.expressions.push({ expr: 'cmp', load: { ...one.load, length }, op: compare, value: (from as number) >>> (32 - right.length) })
+      e.expressions.push({
+        expr: 'cmp',
+        load: { ...one.load, length },
+        op: compare,
+        value: (from as number) >>> (32 - right.length),
+      })
     } else {
       const mask = right.length === 0 ? 0 : maskOf(right.length)
-      e.expressions.push({ expr: 'cmp', load: { load: 'bitwise', of: one.load, mask, xor: 0 }, op: compare, value: from })
+      e.expressions.push({
+        expr: 'cmp',
+        load: { load: 'bitwise', of: one.load, mask, xor: 0 },
+        op: compare,
+        value: from,
+      })
     }
     return
   }
@@ -435,5 +503,20 @@ export function buildGiven(e: RuleEval, given: Given, type: DataType): Load {
   return { load: 'map', of: built.map(masked), set }
 }
 
-export { BARE_META, CT, HEADERS, ICMP_CODES, ICMPX_CODES, integerType, META, NAT_FULLY_RANDOM, NAT_PERSISTENT, NAT_RANDOM, parseTime, plainTerm, TCP_OPTIONS, TYPES }
 export type { Token }
+export {
+  BARE_META,
+  CT,
+  HEADERS,
+  ICMP_CODES,
+  ICMPX_CODES,
+  integerType,
+  META,
+  NAT_FULLY_RANDOM,
+  NAT_PERSISTENT,
+  NAT_RANDOM,
+  parseTime,
+  plainTerm,
+  TCP_OPTIONS,
+  TYPES,
+}

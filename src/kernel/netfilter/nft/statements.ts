@@ -87,19 +87,21 @@ function parseRangeOrPrefix(t: TokenStream): Right {
 export function parseRight(t: TokenStream): Right {
   const first = parseRangeOrPrefix(t)
   if (first.kind === 'set' || first.kind === 'ref') return first
-  const items = [first]
+  const items: Right[] = [first]
   while (t.peek.text === ',' && t.peek.kind === 'symbol') {
     t.next()
     items.push(parseRangeOrPrefix(t))
   }
   let value: Right =
-    items.length === 1 ? first : { kind: 'list', items, place: formatPlace(first.place, items[items.length - 1]!.place) }
+    items.length === 1
+      ? first
+      : { kind: 'list', items, place: formatPlace(first.place, items[items.length - 1]!.place) }
   if (t.peek.text === '/' && t.peek.kind === 'symbol') {
     t.next()
     const mask = parseRight(t)
     value = { kind: 'mask', value, mask, place: formatPlace(value.place, mask.place) }
   } else if (t.peek.text === '|' && t.peek.kind === 'symbol') {
-    const all = [value]
+    const all: Right[] = [value]
     while (t.take('|')) all.push(parseRangeOrPrefix(t))
     value = { kind: 'list', items: all, place: formatPlace(value.place, all[all.length - 1]!.place) }
   }
@@ -245,7 +247,12 @@ function parseTerm(t: TokenStream): Term | undefined {
     const flags = [t.name('string').text]
     while (t.take('.')) flags.push(t.name('string').text)
     const result = t.name('string')
-    const type = result.text === 'type' ? TYPES.get('fib_addrtype')! : result.text === 'oif' ? TYPES.get('iface_index')! : TYPES.get('ifname')!
+    const type =
+      result.text === 'type'
+        ? TYPES.get('fib_addrtype')!
+        : result.text === 'oif'
+          ? TYPES.get('iface_index')!
+          : TYPES.get('ifname')!
     if (!['type', 'oif', 'oifname'].includes(result.text)) throw t.unexpected(result)
     return plainTerm({ load: 'fib', result: result.text as 'type', flags }, type, formatPlace(first, result))
   }
@@ -297,7 +304,11 @@ function parseRaw(t: TokenStream): Term | undefined {
   const lengthToken = t.peek
   const length = t.number()
   if (offset % 8 !== 0 || length % 8 !== 0) throw new NotModelled('nft: raw payloads that are not whole bytes')
-  return plainTerm({ load: 'payload', base, offset: offset / 8, length: length / 8 }, integerType(length), formatPlace(first, lengthToken))
+  return plainTerm(
+    { load: 'payload', base, offset: offset / 8, length: length / 8 },
+    integerType(length),
+    formatPlace(first, lengthToken),
+  )
 }
 
 function parseTcpOption(t: TokenStream, first: Token): Term {
@@ -330,7 +341,11 @@ function parseCt(t: TokenStream): Term {
   const key = t.peek
   if (CT[key.text] === undefined) throw t.unexpected(key)
   t.next()
-  return plainTerm({ load: 'ct', key: key.text, ...(direction && { direction }) }, CT[key.text]!, formatPlace(first, key))
+  return plainTerm(
+    { load: 'ct', key: key.text, ...(direction && { direction }) },
+    CT[key.text]!,
+    formatPlace(first, key),
+  )
 }
 
 function parseHash(t: TokenStream): Term {
@@ -352,7 +367,11 @@ function parseHash(t: TokenStream): Term {
     place: first,
     build(e) {
       const of = terms.map((term) => term.build(e).load)
-      return { load: { load: 'hash', type, of, mod, ...(seed !== undefined && { seed }), offset }, type: integerType(32), shift: 0 }
+      return {
+        load: { load: 'hash', type, of, mod, ...(seed !== undefined && { seed }), offset },
+        type: integerType(32),
+        shift: 0,
+      }
     },
   }
 }
@@ -387,7 +406,11 @@ function parseGiven(t: TokenStream): Given {
   return { kind: 'term', terms, bits: parseBits(t) }
 }
 
-const FLAGS: Record<string, number> = { random: NAT_RANDOM, 'fully-random': NAT_FULLY_RANDOM, persistent: NAT_PERSISTENT }
+const FLAGS: Record<string, number> = {
+  random: NAT_RANDOM,
+  'fully-random': NAT_FULLY_RANDOM,
+  persistent: NAT_PERSISTENT,
+}
 
 function parseNat(t: TokenStream): Statement {
   const word = t.next()
@@ -428,7 +451,12 @@ function parseNat(t: TokenStream): Statement {
     const portType = TYPES.get('inet_service')!
     if (address && e.family === 'inet') e.needNetwork('ip', word)
     const load = (given: Given | undefined, type: typeof addressType) => given && buildGiven(e, given, type)
-    const [a, b, c, d] = [load(address, addressType), load(addressMax, addressType), load(port, portType), load(portMax, portType)]
+    const [a, b, c, d] = [
+      load(address, addressType),
+      load(addressMax, addressType),
+      load(port, portType),
+      load(portMax, portType),
+    ]
     e.expressions.push({
       expr: 'nat',
       type,
@@ -447,7 +475,10 @@ function parseReject(t: TokenStream): Statement {
   if (!t.takeWord('with')) {
     return (e) => {
       if (e.l4 === 6 && e.family !== 'inet') e.expressions.push({ expr: 'reject', type: 'icmp', code: 3 })
-      else e.expressions.push(e.family === 'inet' ? { expr: 'reject', type: 'icmpx', code: 1 } : { expr: 'reject', type: 'icmp', code: 3 })
+      else
+        e.expressions.push(
+          e.family === 'inet' ? { expr: 'reject', type: 'icmpx', code: 1 } : { expr: 'reject', type: 'icmp', code: 3 },
+        )
     }
   }
   const kind = t.name('string')
@@ -464,9 +495,11 @@ function parseReject(t: TokenStream): Statement {
   t.takeWord('code')
   const code = t.next()
   const names = kind.text === 'icmp' ? ICMP_CODES : ICMPX_CODES
-  const value = names.find(([name]) => name === code.text)?.[1] ?? (code.kind === 'number' ? Number(code.text) : undefined)
+  const value =
+    names.find(([name]) => name === code.text)?.[1] ?? (code.kind === 'number' ? Number(code.text) : undefined)
   return (e) => {
-    if (kind.text === 'icmpx' && e.family !== 'inet') throw new NftFault('abstracted ICMP unreachable not supported', code, kind)
+    if (kind.text === 'icmpx' && e.family !== 'inet')
+      throw new NftFault('abstracted ICMP unreachable not supported', code, word)
     if (value === undefined) throw new NftFault(`Could not parse symbolic ICMP code expression`, code)
     if (kind.text === 'icmp' && e.family === 'inet') e.needNetwork('ip', word)
     e.expressions.push({ expr: 'reject', type: kind.text as 'icmp', code: value })
@@ -516,7 +549,8 @@ function setStatement(term: Term, given: Given): Statement {
     const from = buildGiven(e, given, built.type)
     if (load.load === 'meta') e.expressions.push({ expr: 'meta set', key: load.key, from })
     else if (load.load === 'ct') e.expressions.push({ expr: 'ct set', key: load.key, from })
-    else if (load.load === 'tcpopt') e.expressions.push({ expr: 'tcpopt set', type: load.type, offset: load.offset, length: load.length, from })
+    else if (load.load === 'tcpopt')
+      e.expressions.push({ expr: 'tcpopt set', type: load.type, offset: load.offset, length: load.length, from })
     else if (load.load === 'payload') {
       const { base, offset, length } = load
       if (built.mask === undefined) e.expressions.push({ expr: 'payload set', base, offset, length, from })
@@ -548,7 +582,15 @@ function parseDynset(t: TokenStream): Statement {
     if (!spec) throw new NftFault('No such file or directory', formatPlace(at, name))
     const of = terms.map((term) => term.build(e).load)
     const load = data && buildGiven(e, data, TYPES.get(spec.dataType?.[0] ?? 'mark') ?? integerType(32))
-    e.expressions.push({ expr: 'dynset', op, set: name.text, of, exprs, ...(timeoutMs !== undefined && { timeoutMs }), ...(load && { data: load }) })
+    e.expressions.push({
+      expr: 'dynset',
+      op,
+      set: name.text,
+      of,
+      exprs,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(load && { data: load }),
+    })
   }
 }
 
@@ -577,7 +619,14 @@ function parseMeter(t: TokenStream): Statement {
         size,
       },
     })
-    e.expressions.push({ expr: 'dynset', op: timeoutMs === undefined ? 'add' : 'update', set: name.text, of: built.map(({ load }) => load), exprs, ...(timeoutMs !== undefined && { timeoutMs }) })
+    e.expressions.push({
+      expr: 'dynset',
+      op: timeoutMs === undefined ? 'add' : 'update',
+      set: name.text,
+      of: built.map(({ load }) => load),
+      exprs,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    })
   }
 }
 
@@ -630,7 +679,11 @@ function parseStatement(t: TokenStream): Statement | undefined {
       throw new NotModelled(`nft: ${token.text}`)
   }
   const terms = parseTerms(t)
-  if (!terms) throw t.unexpected()
+  if (!terms) {
+    // Any word may be a symbol that something is compared with: what is wrong comes behind it.
+    if (token.kind === 'string') t.next()
+    throw t.unexpected()
+  }
   if (t.takeWord('vmap')) return vmapStatement(terms, parsePrimary(t))
   if (t.takeWord('set')) return setStatement(terms[0]!, parseGiven(t))
   const bits = parseBits(t)
@@ -654,7 +707,12 @@ function parseNamed(t: TokenStream): Statement {
 }
 
 /** A whole rule, with its comment. */
-export function parseRule(t: TokenStream): { statements: Statement[]; comment: string | undefined; start: Token; end: Place } {
+export function parseRule(t: TokenStream): {
+  statements: Statement[]
+  comment: string | undefined
+  start: Token
+  end: Place
+} {
   const start = t.peek
   const statements: Statement[] = []
   let comment: string | undefined

@@ -30,7 +30,11 @@ export class TokenStream {
   splice(source: Source): void {
     const tokens = tokenize(source)
     tokens.pop()
-    this.#tokens.splice(this.#at, 0, ...tokens)
+    // Behind the line that includes it.
+    let at = this.#at
+    while (this.#tokens[at]!.kind !== 'newline' && this.#tokens[at]!.kind !== 'end') at++
+    if (this.#tokens[at]!.kind === 'newline') at++
+    this.#tokens.splice(at, 0, ...tokens)
   }
 
   #expand(): void {
@@ -135,7 +139,10 @@ export class TokenStream {
   }
 
   unexpected(token: Token = this.peek, expecting?: string): NftFault {
-    return new NftFault(`syntax error, unexpected ${nameOf(token)}${expecting === undefined ? '' : `, expecting ${expecting}`}`, token)
+    return new NftFault(
+      `syntax error, unexpected ${nameOf(token)}${expecting === undefined ? '' : `, expecting ${expecting}`}`,
+      token,
+    )
   }
 }
 
@@ -149,4 +156,15 @@ function nameOf({ kind, text }: Token): string {
   return KEYWORDS.has(text) ? text : 'string'
 }
 
-const SYMBOLS: Record<string, string> = { ',': 'comma', ':': 'colon', ';': 'semicolon', '/': '/', '@': '@', '.': '.', '-': '-', '*': '*', '=': '=', '$': '$' }
+const SYMBOLS: Record<string, string> = {
+  ',': 'comma',
+  ':': 'colon',
+  ';': 'semicolon',
+  '/': '/',
+  '@': '@',
+  '.': '.',
+  '-': '-',
+  '*': '*',
+  '=': '=',
+  $: '$',
+}

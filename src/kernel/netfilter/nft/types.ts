@@ -26,30 +26,88 @@ export interface DataType {
 const define = (type: DataType): [string, DataType] => [type.name, type]
 
 export const PROTOCOLS: [string, number][] = [
-  ['icmp', 1], ['igmp', 2], ['tcp', 6], ['udp', 17], ['dccp', 33], ['ipv6', 41], ['gre', 47], ['esp', 50], ['ah', 51], ['ipv6-icmp', 58],
-  ['icmpv6', 58], ['comp', 108], ['sctp', 132], ['udplite', 136], ['ip', 0], ['ipencap', 4], ['ospf', 89], ['vrrp', 112],
+  ['icmp', 1],
+  ['igmp', 2],
+  ['tcp', 6],
+  ['udp', 17],
+  ['dccp', 33],
+  ['ipv6', 41],
+  ['gre', 47],
+  ['esp', 50],
+  ['ah', 51],
+  ['ipv6-icmp', 58],
+  ['icmpv6', 58],
+  ['comp', 108],
+  ['sctp', 132],
+  ['udplite', 136],
+  ['ip', 0],
+  ['ipencap', 4],
+  ['ospf', 89],
+  ['vrrp', 112],
 ]
 
 const ICMP_TYPES: [string, number][] = [
-  ['echo-reply', 0], ['destination-unreachable', 3], ['source-quench', 4], ['redirect', 5], ['echo-request', 8],
-  ['router-advertisement', 9], ['router-solicitation', 10], ['time-exceeded', 11], ['parameter-problem', 12],
-  ['timestamp-request', 13], ['timestamp-reply', 14], ['info-request', 15], ['info-reply', 16],
-  ['address-mask-request', 17], ['address-mask-reply', 18],
+  ['echo-reply', 0],
+  ['destination-unreachable', 3],
+  ['source-quench', 4],
+  ['redirect', 5],
+  ['echo-request', 8],
+  ['router-advertisement', 9],
+  ['router-solicitation', 10],
+  ['time-exceeded', 11],
+  ['parameter-problem', 12],
+  ['timestamp-request', 13],
+  ['timestamp-reply', 14],
+  ['info-request', 15],
+  ['info-reply', 16],
+  ['address-mask-request', 17],
+  ['address-mask-reply', 18],
 ]
 
 export const ICMP_CODES: [string, number][] = [
-  ['net-unreachable', 0], ['host-unreachable', 1], ['prot-unreachable', 2], ['port-unreachable', 3], ['frag-needed', 4],
-  ['net-prohibited', 9], ['host-prohibited', 10], ['admin-prohibited', 13],
+  ['net-unreachable', 0],
+  ['host-unreachable', 1],
+  ['prot-unreachable', 2],
+  ['port-unreachable', 3],
+  ['frag-needed', 4],
+  ['net-prohibited', 9],
+  ['host-prohibited', 10],
+  ['admin-prohibited', 13],
 ]
 
 export const ICMPX_CODES: [string, number][] = [
-  ['no-route', 0], ['port-unreachable', 1], ['host-unreachable', 2], ['admin-prohibited', 3],
+  ['no-route', 0],
+  ['port-unreachable', 1],
+  ['host-unreachable', 2],
+  ['admin-prohibited', 3],
 ]
 
 const DSCP: [string, number][] = [
-  ['cs0', 0], ['cs1', 8], ['cs2', 16], ['cs3', 24], ['cs4', 32], ['cs5', 40], ['cs6', 48], ['cs7', 56], ['df', 0], ['be', 0], ['lephb', 1],
-  ['af11', 10], ['af12', 12], ['af13', 14], ['af21', 18], ['af22', 20], ['af23', 22], ['af31', 26], ['af32', 28], ['af33', 30],
-  ['af41', 34], ['af42', 36], ['af43', 38], ['va', 44], ['ef', 46],
+  ['cs0', 0],
+  ['cs1', 8],
+  ['cs2', 16],
+  ['cs3', 24],
+  ['cs4', 32],
+  ['cs5', 40],
+  ['cs6', 48],
+  ['cs7', 56],
+  ['df', 0],
+  ['be', 0],
+  ['lephb', 1],
+  ['af11', 10],
+  ['af12', 12],
+  ['af13', 14],
+  ['af21', 18],
+  ['af22', 20],
+  ['af23', 22],
+  ['af31', 26],
+  ['af32', 28],
+  ['af33', 30],
+  ['af41', 34],
+  ['af42', 36],
+  ['af43', 38],
+  ['va', 44],
+  ['ef', 46],
 ]
 
 export const TYPES = new Map<string, DataType>([
@@ -58,30 +116,93 @@ export const TYPES = new Map<string, DataType>([
   define({ name: 'ipv4_addr', bits: 32, format: 'ipv4' }),
   define({ name: 'ipv6_addr', bits: 128, format: 'ipv6' }),
   define({ name: 'ether_addr', bits: 48, format: 'mac' }),
-  define({ name: 'ether_type', bits: 16, format: 'hex', symbols: [['ip', 0x800], ['arp', 0x806], ['ip6', 0x86dd], ['8021q', 0x8100], ['vlan', 0x8100]] }),
+  define({
+    name: 'ether_type',
+    bits: 16,
+    format: 'hex',
+    symbols: [
+      ['ip', 0x800],
+      ['arp', 0x806],
+      ['ip6', 0x86dd],
+      ['8021q', 0x8100],
+      ['vlan', 0x8100],
+    ],
+  }),
   define({ name: 'inet_proto', bits: 8, symbols: PROTOCOLS, error: 'Could not resolve protocol name' }),
-  define({ name: 'inet_service', bits: 16, error: 'Could not resolve service: Servname not supported for ai_socktype' }),
+  define({
+    name: 'inet_service',
+    bits: 16,
+    error: 'Could not resolve service: Servname not supported for ai_socktype',
+  }),
   define({ name: 'mark', bits: 32, format: 'hex32' }),
   define({ name: 'ifname', bits: 128, format: 'string' }),
   define({ name: 'iface_index', bits: 32, format: 'iface', error: 'Interface does not exist' }),
-  define({ name: 'iface_type', bits: 16, symbols: [['ether', 1], ['ppp', 512], ['ipip', 768], ['ipip6', 769], ['loopback', 772], ['sit', 776], ['ipgre', 778]] }),
+  define({
+    name: 'iface_type',
+    bits: 16,
+    symbols: [
+      ['ether', 1],
+      ['ppp', 512],
+      ['ipip', 768],
+      ['ipip6', 769],
+      ['loopback', 772],
+      ['sit', 776],
+      ['ipgre', 778],
+    ],
+  }),
   define({ name: 'uid', bits: 32 }),
   define({ name: 'gid', bits: 32 }),
   define({ name: 'classid', bits: 32, format: 'class' }),
   define({ name: 'realm', bits: 32 }),
   define({ name: 'cgroupsv2', bits: 64 }),
-  define({ name: 'pkt_type', bits: 8, symbols: [['host', 0], ['unicast', 0], ['broadcast', 1], ['multicast', 2], ['other', 3]] }),
-  define({ name: 'nf_proto', bits: 8, symbols: [['ipv4', 2], ['ipv6', 10]] }),
+  define({
+    name: 'pkt_type',
+    bits: 8,
+    symbols: [
+      ['host', 0],
+      ['unicast', 0],
+      ['broadcast', 1],
+      ['multicast', 2],
+      ['other', 3],
+    ],
+  }),
+  define({
+    name: 'nf_proto',
+    bits: 8,
+    symbols: [
+      ['ipv4', 2],
+      ['ipv6', 10],
+    ],
+  }),
   define({ name: 'icmp_type', bits: 8, symbols: ICMP_TYPES, error: 'Could not parse ICMP type' }),
   define({ name: 'icmp_code', bits: 8, symbols: ICMP_CODES }),
   define({ name: 'icmpx_code', bits: 8, symbols: ICMPX_CODES }),
-  define({ name: 'igmp_type', bits: 8, symbols: [['membership-query', 17], ['membership-report-v1', 18], ['membership-report-v2', 22], ['leave-group', 23], ['membership-report-v3', 34]] }),
+  define({
+    name: 'igmp_type',
+    bits: 8,
+    symbols: [
+      ['membership-query', 17],
+      ['membership-report-v1', 18],
+      ['membership-report-v2', 22],
+      ['leave-group', 23],
+      ['membership-report-v3', 34],
+    ],
+  }),
   define({
     name: 'tcp_flag',
     bits: 8,
     flags: true,
     format: 'hex',
-    symbols: [['fin', 1], ['syn', 2], ['rst', 4], ['psh', 8], ['ack', 16], ['urg', 32], ['ecn', 64], ['cwr', 128]],
+    symbols: [
+      ['fin', 1],
+      ['syn', 2],
+      ['rst', 4],
+      ['psh', 8],
+      ['ack', 16],
+      ['urg', 32],
+      ['ecn', 64],
+      ['cwr', 128],
+    ],
   }),
   define({
     name: 'ct_state',
@@ -89,26 +210,81 @@ export const TYPES = new Map<string, DataType>([
     flags: true,
     format: 'hex',
     error: 'Could not parse conntrack state',
-    symbols: [['invalid', 1], ['established', 2], ['related', 4], ['new', 8], ['untracked', 64]],
+    symbols: [
+      ['invalid', 1],
+      ['established', 2],
+      ['related', 4],
+      ['new', 8],
+      ['untracked', 64],
+    ],
   }),
-  define({ name: 'ct_dir', bits: 8, symbols: [['original', 0], ['reply', 1]] }),
+  define({
+    name: 'ct_dir',
+    bits: 8,
+    symbols: [
+      ['original', 0],
+      ['reply', 1],
+    ],
+  }),
   define({
     name: 'ct_status',
     bits: 32,
     flags: true,
     format: 'hex',
-    symbols: [['expected', 1], ['seen-reply', 2], ['assured', 4], ['confirmed', 8], ['snat', 16], ['dnat', 32], ['dying', 512]],
+    symbols: [
+      ['expected', 1],
+      ['seen-reply', 2],
+      ['assured', 4],
+      ['confirmed', 8],
+      ['snat', 16],
+      ['dnat', 32],
+      ['dying', 512],
+    ],
   }),
   define({
     name: 'fib_addrtype',
     bits: 32,
-    symbols: [['unspec', 0], ['unicast', 1], ['local', 2], ['broadcast', 3], ['anycast', 4], ['multicast', 5], ['blackhole', 6], ['unreachable', 7], ['prohibit', 8]],
+    symbols: [
+      ['unspec', 0],
+      ['unicast', 1],
+      ['local', 2],
+      ['broadcast', 3],
+      ['anycast', 4],
+      ['multicast', 5],
+      ['blackhole', 6],
+      ['unreachable', 7],
+      ['prohibit', 8],
+    ],
   }),
   define({ name: 'dscp', bits: 6, symbols: DSCP, format: 'hex' }),
-  define({ name: 'ecn', bits: 2, format: 'hex', symbols: [['not-ect', 0], ['ect1', 1], ['ect0', 2], ['ce', 3]] }),
-  define({ name: 'boolean', bits: 8, symbols: [['exists', 1], ['missing', 0]] }),
+  define({
+    name: 'ecn',
+    bits: 2,
+    format: 'hex',
+    symbols: [
+      ['not-ect', 0],
+      ['ect1', 1],
+      ['ect0', 2],
+      ['ce', 3],
+    ],
+  }),
+  define({
+    name: 'boolean',
+    bits: 8,
+    symbols: [
+      ['exists', 1],
+      ['missing', 0],
+    ],
+  }),
   define({ name: 'time', bits: 64, format: 'ms' }),
-  define({ name: 'arp_op', bits: 16, symbols: [['request', 1], ['reply', 2]] }),
+  define({
+    name: 'arp_op',
+    bits: 16,
+    symbols: [
+      ['request', 1],
+      ['reply', 2],
+    ],
+  }),
   define({ name: 'verdict', bits: 32 }),
 ])
 
@@ -123,7 +299,13 @@ export function bytesOf(type: DataType): number {
 }
 
 /** A value as nft prints it. */
-export function formatValue(type: DataType, value: Value, numeric: boolean, around: TypeSurroundings, quoted = true): string {
+export function formatValue(
+  type: DataType,
+  value: Value,
+  numeric: boolean,
+  around: TypeSurroundings,
+  quoted = true,
+): string {
   if (typeof value === 'string') {
     if (type.format === 'ipv6') return formatIpv6Hex(value)
     return quoted ? `"${value}"` : value
@@ -152,7 +334,10 @@ export function formatValue(type: DataType, value: Value, numeric: boolean, arou
     case 'ipv4':
       return formatIpv4(value)
     case 'mac':
-      return value.toString(16).padStart(12, '0').replace(/..(?=.)/g, '$&:')
+      return value
+        .toString(16)
+        .padStart(12, '0')
+        .replace(/..(?=.)/g, '$&:')
     case 'hex32':
       return `0x${value.toString(16).padStart(8, '0')}`
     case 'hex':
@@ -178,7 +363,13 @@ export function formatValue(type: DataType, value: Value, numeric: boolean, arou
 export function formatTime(ms: number): string {
   let rest = ms
   let text = ''
-  for (const [unit, size] of [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1000], ['ms', 1]] as const) {
+  for (const [unit, size] of [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+    ['ms', 1],
+  ] as const) {
     const count = Math.floor(rest / size)
     if (count > 0) text += `${count}${unit}`
     rest -= count * size
@@ -224,14 +415,16 @@ export function parseIpv6Hex(text: string): string | undefined {
 
 /** A word as a value of a type, or what is wrong with it. */
 export function parseValue(type: DataType, text: string, around: TypeSurroundings): Value | { error: string } {
-  if (type.format === 'string') return text.length > 15 && type.name === 'ifname' ? { error: 'String exceeds maximum length of 16' } : text
+  if (type.format === 'string')
+    return text.length > 15 && type.name === 'ifname' ? { error: 'String exceeds maximum length of 16' } : text
   const symbol = type.symbols?.find(([name]) => name === text)
   if (symbol) return symbol[1]
   if (type.format === 'ipv4') {
     const address = parseIpv4(text) ?? around.host(text)
     return address ?? { error: 'Could not resolve hostname: Name or service not known' }
   }
-  if (type.format === 'ipv6') return parseIpv6Hex(text) ?? { error: 'Could not resolve hostname: Name or service not known' }
+  if (type.format === 'ipv6')
+    return parseIpv6Hex(text) ?? { error: 'Could not resolve hostname: Name or service not known' }
   if (type.format === 'mac') {
     const parts = text.split(':')
     if (parts.length === 6) return parts.reduce((sum, part) => sum * 256 + Number.parseInt(part, 16), 0)

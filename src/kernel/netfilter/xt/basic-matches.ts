@@ -258,7 +258,14 @@ export const multiport: XtMatch<MultiportInfo> = {
   },
   translate(info, with_) {
     const one = info as unknown as MultiportInfo
-    if (one.which === 'ports') return undefined
+    if (one.which === 'ports') {
+      // Either may be one of them: every port in both places.
+      const pairs = one.ports
+        .flatMap(([from, to]) => (from === to ? [from] : [from, to]))
+        .map((each) => `0-65535 . ${each}, ${each} . 0-65535`)
+      const name = { 6: 'tcp', 17: 'udp' }[with_.basics.protocol] ?? 'tcp'
+      return `${name} sport . ${name} dport ${one.inverted ? '!= ' : ''}{ ${pairs.join(', ')} }`
+    }
     const protocol = { 6: 'tcp', 17: 'udp', 33: 'dccp', 132: 'sctp', 136: 'udplite' }[with_.basics.protocol]
     const list = one.ports.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`))
     const many = list.length > 1

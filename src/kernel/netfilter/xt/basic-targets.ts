@@ -156,7 +156,7 @@ export const LOG: XtTarget<LogInfo> = {
     const { level, flags, prefix } = info as unknown as LogInfo
     let text = 'log'
     if (prefix !== '') text += ` prefix "${prefix}"`
-    if (level !== 4) text += ` level ${['emerg', 'alert', 'crit', 'error', 'warn', 'notice', 'info', 'debug'][level]}`
+    if (level !== 4) text += ` level ${['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'][level]}`
     if ((flags & 47) === 47) return `${text} flags all`
     if (flags & 3) {
       const words = [flags & 1 ? 'sequence' : '', flags & 2 ? 'options' : ''].filter((word) => word)

@@ -1,6 +1,6 @@
 /** The match `hashlimit`: a bucket for each address, port or both. Linux 6.1 net/netfilter/xt_hashlimit.c, extensions/libxt_hashlimit.c. */
 import { ipLength, maskOf, type Packet } from '#wire/inet'
-import { type XtMatch, XtError } from './extension.ts'
+import { XtError, type XtMatch } from './extension.ts'
 import { numberOption } from './words.ts'
 
 /** XT_HASHLIMIT_SCALE_v2. */
@@ -47,7 +47,10 @@ function parseBytes(text: string): number | undefined {
 }
 
 function bytesText(bytes: number, suffix: string): string {
-  for (const [unit, factor] of [['mb', 1024 * 1024], ['kb', 1024]] as const) {
+  for (const [unit, factor] of [
+    ['mb', 1024 * 1024],
+    ['kb', 1024],
+  ] as const) {
     if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}${suffix}`
   }
   return `${bytes}b${suffix}`
@@ -161,7 +164,9 @@ export const hashlimit: XtMatch<HashlimitInfo> = {
     }
     if (state.expireMs < 0) {
       // As long as the unit of the rate.
-      const unit = state.bytes ? 1 : ([86400, 3600, 60, 1].find((one) => rateText(state.average).endsWith(UNIT_WORDS[one]!)) ?? 1)
+      const unit = state.bytes
+        ? 1
+        : ([86400, 3600, 60, 1].find((one) => rateText(state.average).endsWith(UNIT_WORDS[one]!)) ?? 1)
       state.expireMs = unit * 1000
     }
     return state as unknown as Record<string, unknown>
@@ -178,7 +183,9 @@ export const hashlimit: XtMatch<HashlimitInfo> = {
       .map((mode) => {
         const mask = mode === 'srcip' ? one.srcMask : mode === 'dstip' ? one.dstMask : 32
         const dotted = mask === 32 ? '' : ` and ${maskBytes(mask)}`
-        return { srcip: `ip saddr${dotted}`, dstip: `ip daddr${dotted}`, srcport: 'tcp sport', dstport: 'tcp dport' }[mode]!
+        return { srcip: `ip saddr${dotted}`, dstip: `ip daddr${dotted}`, srcport: 'tcp sport', dstport: 'tcp dport' }[
+          mode
+        ]!
       })
     const unitMs = rateUnit(one.average) * 1000
     const timeout = one.expireMs === unitMs ? '' : ` timeout ${one.expireMs / 1000}s`
@@ -241,7 +248,8 @@ function keyOf(one: HashlimitInfo, packet: Packet): string {
 function body(one: HashlimitInfo, save: boolean): string {
   const rate = one.bytes ? bytesText(one.average, '/s') : rateText(one.average)
   const burst = one.bytes ? (one.burst === 0 ? '' : bytesText(one.burst, '')) : String(one.burst)
-  const option = (name: string, value: string | number) => (save ? ` --hashlimit-${name} ${value}` : ` ${name} ${value}`)
+  const option = (name: string, value: string | number) =>
+    save ? ` --hashlimit-${name} ${value}` : ` ${name} ${value}`
   let text = save
     ? ` --hashlimit-${one.invert ? 'above' : 'upto'} ${rate}`
     : `${one.invert ? 'above' : 'up to'} ${rate}`
@@ -260,4 +268,3 @@ function body(one: HashlimitInfo, save: boolean): string {
   if (one.dstMask !== 32) text += option('dstmask', one.dstMask)
   return text
 }
-

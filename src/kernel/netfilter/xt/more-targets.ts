@@ -1,7 +1,17 @@
 /** The targets TCPMSS, TEE, NOTRACK, CT, TTL, TOS, DSCP, CLASSIFY. Linux 6.1 net/netfilter/xt_*.c, iptables extensions/. */
 import { createTemplate, findHelper } from '#kernel/conntrack'
 import { NF_ACCEPT, type Route } from '#kernel/net'
-import { formatIpv4, IP_OFFSET, IPPROTO_TCP, type Packet, parseIpv4, RAW_NONE, TCP_SYN, setTcpOptions, tcpOptionBytes } from '#wire/inet'
+import {
+  formatIpv4,
+  IP_OFFSET,
+  IPPROTO_TCP,
+  type Packet,
+  parseIpv4,
+  RAW_NONE,
+  setTcpOptions,
+  TCP_SYN,
+  tcpOptionBytes,
+} from '#wire/inet'
 import { copyUntracked, needConntrack } from '../ct.ts'
 import { GO_ON } from '../run.ts'
 import { duplicate, duplicating, lowerMss } from '../writes.ts'
@@ -87,8 +97,10 @@ export const TEE: XtTarget<{ gateway: number; device?: string }> = {
   },
   finish: record,
   print: (info) => ` TEE gw:${formatIpv4(info['gateway'] as number)}${info['device'] ? ` oif=${info['device']}` : ''}`,
-  save: (info) => ` --gateway ${formatIpv4(info['gateway'] as number)}${info['device'] ? ` --oif ${info['device']}` : ''}`,
-  translate: (info) => `dup to ${formatIpv4(info['gateway'] as number)}${info['device'] ? ` device ${info['device']}` : ''}`,
+  save: (info) =>
+    ` --gateway ${formatIpv4(info['gateway'] as number)}${info['device'] ? ` --oif ${info['device']}` : ''}`,
+  translate: (info) =>
+    `dup to ${formatIpv4(info['gateway'] as number)}${info['device'] ? ` device ${info['device']}` : ''}`,
   run(info, host) {
     return ({ packet, hook }) => {
       if (!duplicating.has(packet)) duplicate(packet, host, info['gateway'] as number, hook)
@@ -239,7 +251,11 @@ export const TTL: XtTarget<TtlInfo> = {
   --ttl-dec value		Decrement TTL by <value 1-255>
   --ttl-inc value		Increment TTL by <value 1-255>
 `,
-  options: ['ttl-set', 'ttl-dec', 'ttl-inc'].map((name, _i, all) => ({ name, value: 'required' as const, excludes: all })),
+  options: ['ttl-set', 'ttl-dec', 'ttl-inc'].map((name, _i, all) => ({
+    name,
+    value: 'required' as const,
+    excludes: all,
+  })),
   init: () => ({ mode: 'set', ttl: 0 }),
   parse(state, option, value) {
     state.mode = option.slice(4) as 'set'
@@ -249,7 +265,8 @@ export const TTL: XtTarget<TtlInfo> = {
     if (seen.size === 0) throw new XtError('TTL: You must specify an action')
     return record(state)
   },
-  print: (info) => ` TTL ${{ set: 'set to', dec: 'decrement by', inc: 'increment by' }[info['mode'] as 'set']} ${info['ttl']}`,
+  print: (info) =>
+    ` TTL ${{ set: 'set to', dec: 'decrement by', inc: 'increment by' }[info['mode'] as 'set']} ${info['ttl']}`,
   save: (info) => ` --ttl-${info['mode']} ${info['ttl']}`,
   check: (_info, { table }) => (table === 'mangle' ? undefined : 'EINVAL'),
   run(info) {
@@ -409,4 +426,3 @@ function classText(priority: number, digits: number): string {
   const half = (value: number) => value.toString(16).padStart(digits, '0')
   return `${half(priority >>> 16)}:${half(priority & 0xffff)}`
 }
-

@@ -130,7 +130,10 @@ function addressTarget(name: 'SNAT' | 'DNAT', option: string, manip: 'SRC' | 'DS
     finish: (info) => info as unknown as Record<string, unknown>,
     print: (info) => ` to:${toText(info as NatInfo)}${flagWords(info as NatInfo, '')}`,
     save: (info) => ` --${option} ${toText(info as NatInfo)}${flagWords(info as NatInfo, '--')}`,
-    translate: (info) => `${name.toLowerCase()} to ${toText(info as NatInfo)}${nftFlags(info as NatInfo)}`,
+    translate: (info) =>
+      info['basePort'] !== undefined
+        ? undefined
+        : `${name.toLowerCase()} to ${toText(info as NatInfo)}${nftFlags(info as NatInfo)}`,
     check,
     run: natRun(manip) as XtTarget['run'],
   }

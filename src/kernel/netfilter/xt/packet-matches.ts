@@ -13,7 +13,7 @@ import {
   tcpOptionBytes,
 } from '#wire/inet'
 import { packetType } from '../loads.ts'
-import { type XtMatch, XtError, type XtOption } from './extension.ts'
+import { XtError, type XtMatch, type XtOption } from './extension.ts'
 import { hex, hexPadded, number, numberOption } from './words.ts'
 
 const required = (...names: string[]): XtOption[] => names.map((name) => ({ name, value: 'required', invert: true }))
@@ -21,7 +21,18 @@ const record = (value: unknown) => value as Readonly<Record<string, unknown>>
 
 /** RTN_* as addrtype names them. */
 const TYPES = [
-  'UNSPEC', 'UNICAST', 'LOCAL', 'BROADCAST', 'ANYCAST', 'MULTICAST', 'BLACKHOLE', 'UNREACHABLE', 'PROHIBIT', 'THROW', 'NAT', 'XRESOLVE',
+  'UNSPEC',
+  'UNICAST',
+  'LOCAL',
+  'BROADCAST',
+  'ANYCAST',
+  'MULTICAST',
+  'BLACKHOLE',
+  'UNREACHABLE',
+  'PROHIBIT',
+  'THROW',
+  'NAT',
+  'XRESOLVE',
 ]
 
 interface AddrtypeInfo {
@@ -36,7 +47,7 @@ function parseTypes(text: string): number {
   let mask = 0
   for (const word of text.split(',')) {
     const at = TYPES.indexOf(word.toUpperCase())
-    if (at < 0) throw new XtError(`addrtype: bad type \"${word}\"`)
+    if (at < 0) throw new XtError(`addrtype: bad type "${word}"`)
     mask |= 1 << at
   }
   return mask
@@ -118,7 +129,11 @@ interface MacInfo {
 }
 
 function macText(mac: number): string {
-  return mac.toString(16).padStart(12, '0').replace(/..(?=.)/g, '$&:').toUpperCase()
+  return mac
+    .toString(16)
+    .padStart(12, '0')
+    .replace(/..(?=.)/g, '$&:')
+    .toUpperCase()
 }
 
 export const mac: XtMatch<MacInfo> = {
@@ -181,7 +196,7 @@ export const iprange: XtMatch<RangeInfo> = {
     else [state.dst, state.dstInverted] = [range as [number, number], inverted]
   },
   finish(state, seen) {
-    if (seen.size === 0) throw new XtError('iprange match: You must specify `--src-range\' or `--dst-range\'')
+    if (seen.size === 0) throw new XtError("iprange match: You must specify `--src-range' or `--dst-range'")
     return record(state)
   },
   print(info) {
@@ -254,8 +269,12 @@ export const length: XtMatch<LengthInfo> = {
   finish: record,
   print: (info) => ` length ${info['inverted'] ? '!' : ''}${rangeText(info['range'] as [number, number], ':')}`,
   save: (info) => `${info['inverted'] ? ' !' : ''} --length ${rangeText(info['range'] as [number, number], ':')}`,
-  translate: (info) => `meta length ${info['inverted'] ? '!= ' : ''}${rangeText(info['range'] as [number, number], '-')}`,
-  run: (info) => ({ packet }) => within(info as unknown as LengthInfo, ipLength(packet)),
+  translate: (info) =>
+    `meta length ${info['inverted'] ? '!= ' : ''}${rangeText(info['range'] as [number, number], '-')}`,
+  run:
+    (info) =>
+    ({ packet }) =>
+      within(info as unknown as LengthInfo, ipLength(packet)),
 }
 
 export const tcpmss: XtMatch<LengthInfo> = {
@@ -278,19 +297,21 @@ export const tcpmss: XtMatch<LengthInfo> = {
   translate: (info) =>
     `tcp option maxseg size ${info['inverted'] ? '!= ' : ''}${rangeText(info['range'] as [number, number], '-')}`,
   check: (_info, { basics }) => (basics.protocol === IPPROTO_TCP && !basics.protocolInverted ? undefined : 'EINVAL'),
-  run: (info) => ({ packet }) => {
-    const one = info as unknown as LengthInfo
-    if (packet.fragment & IP_OFFSET || packet.raw !== RAW_NONE) return false
-    const bytes = tcpOptionBytes(packet)
-    for (let at = 0; at < bytes.length; ) {
-      if (bytes[at] === 2 && bytes[at + 1] === 4 && at + 4 <= bytes.length) {
-        return within(one, bytes[at + 2]! * 256 + bytes[at + 3]!)
+  run:
+    (info) =>
+    ({ packet }) => {
+      const one = info as unknown as LengthInfo
+      if (packet.fragment & IP_OFFSET || packet.raw !== RAW_NONE) return false
+      const bytes = tcpOptionBytes(packet)
+      for (let at = 0; at < bytes.length; ) {
+        if (bytes[at] === 2 && bytes[at + 1] === 4 && at + 4 <= bytes.length) {
+          return within(one, bytes[at + 2]! * 256 + bytes[at + 3]!)
+        }
+        if (bytes[at]! < 2) at++
+        else at += bytes[at + 1] || 1
       }
-      if (bytes[at]! < 2) at++
-      else at += bytes[at + 1] || 1
-    }
-    return one.inverted
-  },
+      return one.inverted
+    },
 }
 
 interface TtlInfo {
@@ -320,15 +341,12 @@ export const ttl: XtMatch<TtlInfo> = {
     state.mode = option === 'ttl-lt' ? 'lt' : option === 'ttl-gt' ? 'gt' : inverted ? 'ne' : 'eq'
   },
   finish(state, seen) {
-    if (seen.size === 0) throw new XtError('TTL match: You must specify one of `--ttl-eq\', `--ttl-lt\', `--ttl-gt')
+    if (seen.size === 0) throw new XtError("TTL match: You must specify one of `--ttl-eq', `--ttl-lt', `--ttl-gt")
     return record(state)
   },
-  print: (info) =>
-    ` TTL match TTL ${{ eq: '==', ne: '!=', lt: '<', gt: '>' }[info['mode'] as 'eq']} ${info['ttl']}`,
-  save: (info) =>
-    info['mode'] === 'ne' ? ` ! --ttl-eq ${info['ttl']}` : ` --ttl-${info['mode']} ${info['ttl']}`,
-  translate: (info) =>
-    `ip ttl ${{ eq: '', ne: '!= ', lt: 'lt ', gt: 'gt ' }[info['mode'] as 'eq']}${info['ttl']}`,
+  print: (info) => ` TTL match TTL ${{ eq: '==', ne: '!=', lt: '<', gt: '>' }[info['mode'] as 'eq']} ${info['ttl']}`,
+  save: (info) => (info['mode'] === 'ne' ? ` ! --ttl-eq ${info['ttl']}` : ` --ttl-${info['mode']} ${info['ttl']}`),
+  translate: (info) => `ip ttl ${{ eq: '', ne: '!= ', lt: 'lt ', gt: 'gt ' }[info['mode'] as 'eq']}${info['ttl']}`,
   run(info) {
     const { mode, ttl: value } = info as unknown as TtlInfo
     return ({ packet }) => {
@@ -354,7 +372,8 @@ export function parseTos(extension: string, option: string, text: string): [numb
     const [value = '', mask] = text.split('/')
     const a = number(value, 255)
     const b = mask === undefined ? 0xff : number(mask, 255)
-    if (a === undefined || b === undefined) throw new XtError(`${extension}: Bad value for "--${option}" option: "${text}"`)
+    if (a === undefined || b === undefined)
+      throw new XtError(`${extension}: Bad value for "--${option}" option: "${text}"`)
     return [a, b]
   }
   const found = TOS_NAMES.filter(([, name]) => name.toLowerCase().startsWith(text.toLowerCase()))
@@ -402,8 +421,28 @@ ${TOS_NAMES.map(([value, name]) => `                          (${hexPadded(value
 
 /** DSCP classes. extensions/dscp_helper.c. */
 export const DSCP_CLASSES: Record<string, number> = {
-  CS0: 0, CS1: 8, CS2: 16, CS3: 24, CS4: 32, CS5: 40, CS6: 48, CS7: 56, BE: 0,
-  AF11: 10, AF12: 12, AF13: 14, AF21: 18, AF22: 20, AF23: 22, AF31: 26, AF32: 28, AF33: 30, AF41: 34, AF42: 36, AF43: 38, EF: 46,
+  CS0: 0,
+  CS1: 8,
+  CS2: 16,
+  CS3: 24,
+  CS4: 32,
+  CS5: 40,
+  CS6: 48,
+  CS7: 56,
+  BE: 0,
+  AF11: 10,
+  AF12: 12,
+  AF13: 14,
+  AF21: 18,
+  AF22: 20,
+  AF23: 22,
+  AF31: 26,
+  AF32: 28,
+  AF33: 30,
+  AF41: 34,
+  AF42: 36,
+  AF43: 38,
+  EF: 46,
 }
 
 export function parseDscp(extension: string, option: string, value: string): number {
@@ -439,7 +478,10 @@ export const dscp: XtMatch<{ dscp: number; inverted: boolean }> = {
   print: (info) => ` DSCP match ${info['inverted'] ? '!' : ''}${hexPadded(info['dscp'] as number, 2)}`,
   save: (info) => `${info['inverted'] ? ' !' : ''} --dscp ${hexPadded(info['dscp'] as number, 2)}`,
   translate: (info) => `ip dscp ${info['inverted'] ? '!= ' : ''}${hexPadded(info['dscp'] as number, 2)}`,
-  run: (info) => ({ packet }) => (packet.tos >>> 2 === info['dscp']) !== info['inverted'],
+  run:
+    (info) =>
+    ({ packet }) =>
+      (packet.tos >>> 2 === info['dscp']) !== info['inverted'],
 }
 
 const PACKET_TYPES: [string, number][] = [
@@ -475,8 +517,10 @@ Valid packet types:
   print: (info) => ` PKTTYPE ${info['inverted'] ? '!= ' : '= '}${typeName(info['type'])}`,
   save: (info) => `${info['inverted'] ? ' !' : ''} --pkt-type ${typeName(info['type'])}`,
   translate: (info) => `pkttype ${info['inverted'] ? '!= ' : ''}${typeName(info['type'])}`,
-  run: (info) => ({ packet, hook, in: device }) =>
-    (packetType(packet, hook, device?.loops ?? false) === info['type']) !== info['inverted'],
+  run:
+    (info) =>
+    ({ packet, hook, in: device }) =>
+      (packetType(packet, hook, device?.loops ?? false) === info['type']) !== info['inverted'],
 }
 
 function typeName(type: unknown): string {
@@ -556,7 +600,7 @@ export const string: XtMatch<StringInfo> = {
   },
   finish(state, seen) {
     if (!seen.has('string') && !seen.has('hex-string')) {
-      throw new XtError('STRING match: You must specify `--string\' or `--hex-string\'')
+      throw new XtError("STRING match: You must specify `--string' or `--hex-string'")
     }
     return record(state)
   },
@@ -675,6 +719,8 @@ export const u32: XtMatch<{ tests: U32Test[]; inverted: boolean }> = {
   finish: (state) => state as unknown as Record<string, unknown>,
   print: (info) => ` u32${info['inverted'] ? ' !' : ''} "${u32Text(info['tests'] as U32Test[])}"`,
   save: (info) => `${info['inverted'] ? ' !' : ''} --u32 "${u32Text(info['tests'] as U32Test[])}"`,
-  run: (info) => ({ packet }: { packet: Packet }) =>
-    u32Fits(info['tests'] as U32Test[], emitIp(packet)) !== info['inverted'],
+  run:
+    (info) =>
+    ({ packet }: { packet: Packet }) =>
+      u32Fits(info['tests'] as U32Test[], emitIp(packet)) !== info['inverted'],
 }

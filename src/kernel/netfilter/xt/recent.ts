@@ -2,7 +2,7 @@
 import { defineState, type Host, type KernelImage } from '#kernel/core'
 import { HZ, jiffiesOf } from '#kernel/net'
 import { formatIpv4, parseIpv4 } from '#wire/inet'
-import { type XtMatch, XtError } from './extension.ts'
+import { XtError, type XtMatch } from './extension.ts'
 import { numberOption } from './words.ts'
 
 /** The module's parameters: how many addresses a list has, and time stamps an address. */
@@ -135,7 +135,7 @@ export const recent: XtMatch<RecentInfo> = {
   },
   finish(state, seen) {
     if (state.mode === '') {
-      throw new XtError('recent: you must specify one of `--set\', `--rcheck\' `--update\' or `--remove\'')
+      throw new XtError("recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'")
     }
     if (seen.has('reap') && !seen.has('seconds')) {
       throw new XtError('recent: option "--reap" also requires "--seconds".\n')

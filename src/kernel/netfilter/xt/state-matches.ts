@@ -4,7 +4,7 @@ import { conntrackState } from '#kernel/conntrack'
 import { maskOf } from '#wire/inet'
 import { ctOf, needConntrack } from '../ct.ts'
 import { jhashWord } from '../jhash.ts'
-import { type XtMatch, XtError } from './extension.ts'
+import { XtError, type XtMatch } from './extension.ts'
 import { hexPadded, numberOption } from './words.ts'
 
 const record = (value: unknown) => value as Readonly<Record<string, unknown>>
@@ -43,7 +43,8 @@ export const statistic: XtMatch<StatisticInfo> = {
       state.mode = value
     } else if (option === 'probability') {
       const fraction = Number.parseFloat(value)
-      if (!(fraction >= 0 && fraction <= 1)) throw new XtError(`statistic: Bad value for "--probability" option: "${value}"`)
+      if (!(fraction >= 0 && fraction <= 1))
+        throw new XtError(`statistic: Bad value for "--probability" option: "${value}"`)
       state.probability = Math.round(fraction * 2 ** 31)
       state.inverted = inverted
     } else if (option === 'every') {
@@ -145,7 +146,8 @@ export const owner: XtMatch<OwnerInfo> = {
     }
   },
   finish(state, seen) {
-    if (seen.size === 0) throw new XtError('owner: At least one of --uid-owner, --gid-owner or --socket-exists is required')
+    if (seen.size === 0)
+      throw new XtError('owner: At least one of --uid-owner, --gid-owner or --socket-exists is required')
     return record(state)
   },
   print(info, with_) {
@@ -181,7 +183,8 @@ export const owner: XtMatch<OwnerInfo> = {
     if (one.gid) words.push(`skgid ${one.gidInverted ? '!= ' : ''}${id(one.gid)}`)
     return words.join(' ')
   },
-  check: (_info, { hooks }) => (hooks.every((hook) => hook === 'LOCAL_OUT' || hook === 'POST_ROUTING') ? undefined : 'EINVAL'),
+  check: (_info, { hooks }) =>
+    hooks.every((hook) => hook === 'LOCAL_OUT' || hook === 'POST_ROUTING') ? undefined : 'EINVAL',
   run(info) {
     const one = info as unknown as OwnerInfo
     return ({ packet }) => {
@@ -341,7 +344,8 @@ export const connlimit: XtMatch<ConnlimitInfo> = {
       const group = seen.get(key) ?? new Set()
       seen.set(key, group)
       for (const other of group as Set<typeof ct>) {
-        const gone = (other.status & 0x200) !== 0 || (other.confirmed && other.timeout <= conntrackState.of(host).jiffies)
+        const gone =
+          (other.status & 0x200) !== 0 || (other.confirmed && other.timeout <= conntrackState.of(host).jiffies)
         // Closed connections that wait for their end don't count.
         if (gone || (other.tcp !== undefined && (other.tcp.state === 7 || other.tcp.state === 8))) group.delete(other)
       }
@@ -390,9 +394,10 @@ export const cluster: XtMatch<ClusterInfo> = {
     if (!seen.has('cluster-local-node') && !seen.has('cluster-local-nodemask')) {
       throw new XtError("cluster match: `--cluster-local-node' or`--cluster-local-nodemask' is missing")
     }
-    if (!seen.has('cluster-hash-seed')) throw new XtError('cluster match: `--cluster-hash-seed\' is missing')
+    if (!seen.has('cluster-hash-seed')) throw new XtError("cluster match: `--cluster-hash-seed' is missing")
     if (state.total <= 1) throw new XtError('cluster match: minimum is 2 nodes')
-    if (state.mask >= 2 ** state.total) throw new XtError("cluster match: `--cluster-local-node' must be <= `--cluster-total-nodes'")
+    if (state.mask >= 2 ** state.total)
+      throw new XtError("cluster match: `--cluster-local-node' must be <= `--cluster-total-nodes'")
     return record(state)
   },
   print(info) {
@@ -434,4 +439,3 @@ export const cluster: XtMatch<ClusterInfo> = {
     }
   },
 }
-

@@ -2,8 +2,8 @@
 import type { HookContext } from '#kernel/net'
 import { IP_OFFSET, IPPROTO_TCP, IPPROTO_UDP, type Packet, RAW_NONE, tcpOptionBytes } from '#wire/inet'
 import type { Expression, Load } from '../expressions.ts'
-import { XtError, type XtMatch, type XtOption, type XtParse, type XtPrint } from './extension.ts'
 import { transportBytes } from '../loads.ts'
+import { XtError, type XtMatch, type XtOption, type XtParse, type XtPrint } from './extension.ts'
 import { hexPadded, number, portRange, portText } from './words.ts'
 
 export interface PortsInfo {
