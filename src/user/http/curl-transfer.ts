@@ -187,23 +187,17 @@ class Wire {
   *receive(untilNs = Number.POSITIVE_INFINITY): Body<Uint8Array | undefined> {
     const { sys, meter } = this.#host
     for (;;) {
-      if (this.#rate > 0) {
-        const dueNs = meter.startNs + (meter.received / this.#rate) * 1e9
+      const got = yield* sys.receive(this.#connection.fd, BUFFER, { dontWait: true })
+      if (got.ok) return got.value.bytes
+      if (got.errno === 'EAGAIN') {
+        // A limit holds between the times that there is nothing to read: what has come already is taken.
+        const dueNs = this.#rate > 0 ? meter.startNs + (meter.received / this.#rate) * 1e9 : 0
         if (dueNs > sys.monotonicNs()) {
           yield* sys.sleep(Math.min(dueNs, this.#request.deadlineNs) - sys.monotonicNs())
           yield* this.#host.tick()
           if (sys.monotonicNs() >= this.#request.deadlineNs) throw this.#tooLong()
+          continue
         }
-      }
-      const got = yield* sys.receive(
-        this.#connection.fd,
-        this.#rate > 0 ? Math.min(BUFFER, Math.max(1, this.#rate)) : BUFFER,
-        {
-          dontWait: true,
-        },
-      )
-      if (got.ok) return got.value.bytes
-      if (got.errno === 'EAGAIN') {
         if (!(yield* this.#wait(POLLIN, untilNs))) return undefined
       } else if (got.errno !== 'EINTR') throw this.broken(got.errno)
     }
@@ -262,6 +256,7 @@ function* exchange(host: TransferHost, connection: Connection, request: Request)
   let buffer: Uint8Array = new Uint8Array(0)
   let first = true
   let answerBytes = 0
+  let pending = false
   for (;;) {
     let end = headEnd(buffer)
     while (end < 0) {
@@ -315,7 +310,9 @@ function* exchange(host: TransferHost, connection: Connection, request: Request)
       if (code === 101) throw new CurlError(22, 'not modelled: HTTP 101')
       if (waiting) {
         waiting = false
-        yield* sendBody()
+        // What has come with it is read first.
+        if (headEnd(buffer) >= 0) pending = true
+        else yield* sendBody()
       }
       continue
     }
@@ -343,6 +340,7 @@ function* exchange(host: TransferHost, connection: Connection, request: Request)
       throw new CurlError(33, "HTTP server doesn't seem to support byte ranges. Cannot resume.")
     }
     yield* receiveBody(host, wire, request, answer, buffer)
+    if (pending) yield* sendBody()
     return answer
   }
 }

@@ -103,6 +103,9 @@ function* main(sys: Sys, io: Stdio, argv: string[]): Body<number> {
   }
   if (/daemon\s+off/.test(globals)) config.daemon = false
   if (test) {
+    // It makes sure that it could write its pid, and leaves the file.
+    const pid = yield* sys.open(config.pid, 0o101, 0o644)
+    if (pid.ok) sys.close(pid.value)
     if (!quiet) {
       io.error(
         `nginx: the configuration file ${path} syntax is ok\nnginx: configuration file ${path} test is successful\n`,
@@ -378,19 +381,27 @@ class Worker {
         )
         const { request } = parsed
         let response: Response | undefined
+        let missing = 0
         if (parsed.status !== undefined) {
           request.keep = false
           response = this.#page(request, parsed.status)
         } else {
-          const taken = yield* this.#body(fd, request, buffer)
+          // Only who passes a body on waits for it; else the answer goes out first, and the body is dropped as it comes.
+          const taken = yield* this.#body(fd, request, buffer, request.location.proxy === undefined)
           if (taken === undefined) return
           buffer = taken.rest
+          missing = taken.missing
           response = taken.status === undefined ? yield* this.#respond(request, 0) : this.#page(request, taken.status)
         }
         if (count >= KEEPALIVE_REQUESTS || this.#quit) request.keep = false
         if (request.location.keepaliveS === 0) request.keep = false
         const sent = yield* this.#send(fd, request, response)
         yield* this.#access(request, response, sent)
+        while (missing > 0) {
+          const got = yield* receiveSome(sys, fd, Math.min(65_536, missing), sys.monotonicNs() + 5e9)
+          if (!(got instanceof Uint8Array) || got.length === 0) return
+          missing -= got.length
+        }
         if (!request.keep) return
         keepS = request.location.keepaliveS
       }
@@ -490,17 +501,22 @@ class Worker {
   }
 
   /** The request's body; what came after it stays. Undefined if it never came. */
-  *#body(fd: number, request: Request, early: Uint8Array): Task<{ rest: Uint8Array; status?: number } | undefined> {
+  *#body(
+    fd: number,
+    request: Request,
+    early: Uint8Array,
+    dropped: boolean,
+  ): Task<{ rest: Uint8Array; missing: number; status?: number } | undefined> {
     const coding = fieldOf(request.fields, 'transfer-encoding')
     if (coding !== undefined) throw new NotModelled('nginx: chunked requests')
     const text = fieldOf(request.fields, 'content-length')
-    if (text === undefined) return { rest: early }
-    if (!/^\d{1,15}$/.test(text)) return { rest: early, status: 400 }
+    if (text === undefined) return { rest: early, missing: 0 }
+    if (!/^\d{1,15}$/.test(text)) return { rest: early, missing: 0, status: 400 }
     const length = Number(text)
     const { bodyMax } = request.location
     if ((bodyMax > 0 && length > bodyMax) || length > LIMIT_BODY) {
       request.keep = false
-      return { rest: early, status: 413 }
+      return { rest: early, missing: 0, status: 413 }
     }
     if (
       (fieldOf(request.fields, 'expect') ?? '').toLowerCase() === '100-continue' &&
@@ -508,6 +524,10 @@ class Worker {
       early.length < length
     ) {
       yield* sendWhole(this.#sys, fd, encodeLatin1('HTTP/1.1 100 Continue\r\n\r\n'))
+    }
+    if (dropped) {
+      const have = Math.min(length, early.length)
+      return { rest: early.subarray(have), missing: length - have }
     }
     const body = new Uint8Array(length)
     let have = Math.min(length, early.length)
@@ -525,7 +545,7 @@ class Worker {
       have += got.length
     }
     request.body = body
-    return { rest }
+    return { rest, missing: 0 }
   }
 
   *#respond(request: Request, depth: number): Task<Response> {
@@ -874,6 +894,7 @@ class Worker {
       if (!made.ok) return yield* this.#failure(request, 500, depth)
       const fd = made.value
       try {
+        this.#connections++ // They are counted with the clients'.
         const untilNs = sys.monotonicNs() + PROXY_NS
         const failed = yield* connectWithin(sys, fd, withPort(server.address, server.port), untilNs)
         if (failed !== undefined) {
