@@ -99,6 +99,10 @@ export function receiveAdvertisement(link: Link6, packet: Packet): void {
     link.raMtu = mtu
     if (mtu >= 1280 && mtu <= device.mtu && mtu !== link.mtu6) {
       link.mtu6 = mtu
+      const route = state.main.routes.find(
+        (each) => each.defaultRouter && each.device === device && each.gateway === router,
+      )
+      if (route) route.metrics = { ...route.metrics, mtu }
       state.routesChanged()
     }
   }

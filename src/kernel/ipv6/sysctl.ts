@@ -97,19 +97,16 @@ function setForwarding(state: State6, instance: string, value: number): void {
     link.conf = link.conf.with('forwarding', value)
     if (changed) forwardingChanged(link)
   }
-  if (instance !== 'all') {
-    change(linkOf(state, instance)!)
-    return
+  if (instance !== 'all') change(linkOf(state, instance)!)
+  else {
+    state.confDefault = state.confDefault.with('forwarding', value)
+    state.confAll = state.confAll.with('forwarding', value)
+    for (const link of allLinks(state)) change(link)
   }
-  state.confDefault = state.confDefault.with('forwarding', value)
-  const was = state.confAll.forwarding !== 0
-  state.confAll = state.confAll.with('forwarding', value)
-  for (const link of allLinks(state)) change(link)
-  // A router doesn't follow others' advertisements: their default routes go. rt6_purge_dflt_routers().
-  if (!was && value !== 0) {
-    for (const route of state.main.routes.filter((each) => each.defaultRouter)) {
-      if ((route.device && link6(route.device)?.conf.acceptRa) !== 2) state.main.remove(route)
-    }
+  // A router doesn't follow others' advertisements: default routes of theirs go. rt6_purge_dflt_routers().
+  if (value === 0) return
+  for (const route of state.main.routes.filter((each) => each.defaultRouter)) {
+    if ((route.device && link6(route.device)?.conf.acceptRa) !== 2) state.main.remove(route)
   }
 }
 
