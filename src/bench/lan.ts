@@ -53,8 +53,8 @@ export interface Task {
 export class Scheduler {
   readonly #sim: Simulator
   readonly #slot: number
-  #ready: Wakeup[] = []
-  #spare: Wakeup[] = []
+  #first: Wakeup | undefined = undefined
+  #last: Wakeup | undefined = undefined
   /** A frame is being delivered: who is woken runs when that is done. */
   #delivering = false
 
@@ -70,7 +70,7 @@ export class Scheduler {
       this.#delivering = true
       deliver(packet)
       this.#delivering = false
-      if (this.#ready.length !== 0) this.fire()
+      if (this.#first !== undefined) this.fire()
     }
   }
 
@@ -82,20 +82,19 @@ export class Scheduler {
   }
 
   ready(wakeup: Wakeup): void {
-    this.#ready.push(wakeup)
-    if (this.#ready.length === 1 && !this.#delivering) this.#sim.arm(this.#slot, this.#sim.nowNs)
+    if (this.#last === undefined) this.#first = wakeup
+    else this.#last.next = wakeup
+    this.#last = wakeup
+    if (this.#first === wakeup && !this.#delivering) this.#sim.arm(this.#slot, this.#sim.nowNs)
   }
 
   fire(): void {
-    while (this.#ready.length !== 0) {
-      const ready = this.#ready
-      this.#ready = this.#spare
-      this.#spare = ready
-      for (const one of ready) {
-        one.pending = false
-        one.task.run()
-      }
-      ready.length = 0
+    for (let one = this.#first; one !== undefined; one = this.#first) {
+      this.#first = one.next
+      if (one.next === undefined) this.#last = undefined
+      one.next = undefined
+      one.pending = false
+      one.task.run()
     }
   }
 }
@@ -104,6 +103,7 @@ export class Wakeup implements Waiter {
   readonly #scheduler: Scheduler
   readonly task: Task
   pending = false
+  next: Wakeup | undefined = undefined
 
   constructor(scheduler: Scheduler, task: Task) {
     this.#scheduler = scheduler

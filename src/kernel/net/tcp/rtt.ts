@@ -65,44 +65,41 @@ export function estimatedRto(socket: TcpSock): number {
   return usecsToJiffies((socket.srttUs >> 3) + socket.rttvarUs)
 }
 
-/** Puts a new minimum into the window of so many jiffies. minmax_running_min(). */
+function put(into: MinSample, t: number, v: number): void {
+  into.t = t
+  into.v = v
+}
+
+/** Puts a new minimum into the window of so many ticks. minmax_running_min(). */
 function runningMin(socket: TcpSock, window: number, t: number, v: number): void {
   const { rtt0, rtt1, rtt2 } = socket
-  const put = (into: MinSample, from: { t: number; v: number }) => {
-    into.t = from.t
-    into.v = from.v
-  }
   if (v <= rtt0.v || t - rtt2.t > window) {
     resetMin(socket, t, v)
     return
   }
-  const value = { t, v }
   if (v <= rtt1.v) {
-    put(rtt1, value)
-    put(rtt2, value)
-  } else if (v <= rtt2.v) put(rtt2, value)
+    put(rtt1, t, v)
+    put(rtt2, t, v)
+  } else if (v <= rtt2.v) put(rtt2, t, v)
   const age = t - rtt0.t
   if (age > window) {
-    put(rtt0, rtt1)
-    put(rtt1, rtt2)
-    put(rtt2, value)
-    if (t - rtt0.t > window) {
-      put(rtt0, rtt1)
-      put(rtt1, rtt2)
-      put(rtt2, value)
+    // The best is too old: the second takes its place, and so on.
+    for (let round = 0; round < 2 && t - rtt0.t > window; round++) {
+      put(rtt0, rtt1.t, rtt1.v)
+      put(rtt1, rtt2.t, rtt2.v)
+      put(rtt2, t, v)
     }
   } else if (rtt1.t === rtt0.t && age > window / 4) {
-    put(rtt1, value)
-    put(rtt2, value)
-  } else if (rtt2.t === rtt1.t && age > window / 2) put(rtt2, value)
+    put(rtt1, t, v)
+    put(rtt2, t, v)
+  } else if (rtt2.t === rtt1.t && age > window / 2) put(rtt2, t, v)
 }
 
 /** Forgets the smallest round trip times but one. */
 export function resetMin(socket: TcpSock, t: number, v: number): void {
-  for (const sample of [socket.rtt0, socket.rtt1, socket.rtt2]) {
-    sample.t = t
-    sample.v = v
-  }
+  put(socket.rtt0, t, v)
+  put(socket.rtt1, t, v)
+  put(socket.rtt2, t, v)
 }
 
 /**
