@@ -129,7 +129,7 @@ test('no packet makes tracking throw, and the table keeps its bounds', () => {
 })
 
 test('a flood leaves those that are assured', () => {
-  const { state, host, pass } = router(1)
+  const { state, pass } = router(1)
   state.settings.max = 50
   const tcp = (src: number, srcPort: number, dst: number, dstPort: number, flags: number, seq: number, ack: number) =>
     packetOf({ protocol: IPPROTO_TCP, src, srcPort, dst, dstPort, tcpFlags: flags, seq, ack, window: 1000 })
@@ -138,11 +138,10 @@ test('a flood leaves those that are assured', () => {
   pass(tcp(0x0a000101, 1, 0x0a000202, 80, TCP_ACK, 2, 2), 'eth0')
   for (let i = 0; i < 5000; i++) pass(tcp(0x0a000102, i, 0x0a000202, 81, TCP_SYN, i, 0), 'eth0')
   expect(state.count).toBeLessThanOrEqual(50)
-  expect(state.list()[0]).toMatchObject({ status: expect.any(Number) })
   expect(state.list().some((conn) => conn.original.dstPort === 80)).toBe(true)
-  expect(state.counters.earlyDrop).toBeGreaterThan(1000)
-  const log = (host as unknown as { kernelLog?: { text: string }[] }).kernelLog
-  if (state.counters.drop > 0 && log) expect(log.some(({ text }) => text.includes('table full'))).toBe(true)
+  // A hundred tuples in 5632 buckets: eight of those hold one about every seventh time.
+  expect(state.counters.earlyDrop).toBeGreaterThan(300)
+  expect(state.counters.drop).toBeGreaterThan(3000)
 })
 
 describe('what NAT does', () => {

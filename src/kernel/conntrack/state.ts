@@ -54,7 +54,8 @@ export class ConntrackCounters {
 
 /** How many buckets are looked at for somebody to evict. NF_CT_EVICTION_RANGE. */
 const EVICTION_RANGE = 8
-const FIRST_SIZE = 64
+const FIRST_BITS = 6
+const FIRST_SIZE = 2 ** FIRST_BITS
 
 export class ConntrackState {
   readonly host: Host
@@ -72,7 +73,8 @@ export class ConntrackState {
   /** NAT: connections by their source, so that one source keeps its mapping. */
   bySource: Map<number, Conn[]> | undefined = undefined
   #buckets: (Tuple | undefined)[] = new Array(FIRST_SIZE).fill(undefined)
-  #mask = FIRST_SIZE - 1
+  /** A tuple's place is the upper bits of its hash, so that neighbouring buckets are a range of hashes. */
+  #shift = 32 - FIRST_BITS
   #numbers = 0
   #idSeed: number | undefined = undefined
 
@@ -89,7 +91,7 @@ export class ConntrackState {
   /** The confirmed entry that has these keys; what has expired on the way is thrown away. ____nf_conntrack_find(). */
   find(srcKey: number, dstKey: number, ports: number, kind: number): Tuple | undefined {
     const hash = hashTuple(srcKey, dstKey, ports, kind)
-    let tuple = this.#buckets[hash & this.#mask]
+    let tuple = this.#buckets[hash >>> this.#shift]
     if (tuple === undefined) return undefined
     const now = this.jiffies
     while (tuple !== undefined) {
@@ -155,18 +157,15 @@ export class ConntrackState {
     return conn
   }
 
-  /** early_drop(). */
+  /**
+   * Makes room near a hash: those that aren't assured go, of the first bucket that has any. The kernel's buckets are meant,
+   * of which there are as many as the sysctl says, however few there are here yet. early_drop().
+   */
   #earlyDrop(hash: number): boolean {
-    const now = this.jiffies
+    const { buckets } = this.settings
+    const first = Math.floor(((hash >>> 0) * buckets) / 2 ** 32)
     for (let i = 0; i < EVICTION_RANGE; i++) {
-      let drops = 0
-      let tuple = this.#buckets[(hash + i) & this.#mask]
-      while (tuple !== undefined) {
-        const { conn, next }: Tuple = tuple
-        tuple = next
-        if (conn.timeout <= now) this.kill(conn)
-        else if (!(conn.status & IPS_ASSURED) && this.kill(conn)) drops++
-      }
+      const drops = this.#evict((first + i) % buckets, buckets)
       if (drops > 0) {
         this.counters.earlyDrop += drops
         return true
@@ -175,10 +174,30 @@ export class ConntrackState {
     return false
   }
 
+  /** early_drop_list(). */
+  #evict(bucket: number, buckets: number): number {
+    const now = this.jiffies
+    const low = Math.ceil((bucket * 2 ** 32) / buckets)
+    const high = Math.ceil(((bucket + 1) * 2 ** 32) / buckets)
+    let drops = 0
+    for (let at = low >>> this.#shift; at <= (high - 1) >>> this.#shift; at++) {
+      let tuple = this.#buckets[at]
+      while (tuple !== undefined) {
+        const { conn, hash, next }: Tuple = tuple
+        tuple = next
+        if (hash >>> 0 < low || hash >>> 0 >= high) continue
+        if (conn.timeout <= now) this.kill(conn)
+        else if (!(conn.status & IPS_ASSURED) && this.kill(conn)) drops++
+      }
+    }
+    return drops
+  }
+
   /** Puts both tuples into the table. */
   insert(conn: Conn): void {
     this.count++
-    if (this.count * 2 > this.#mask && this.#mask + 1 < this.settings.buckets) this.#grow()
+    const size = this.#buckets.length
+    if (this.count * 2 > size && size < this.settings.buckets) this.#grow()
     this.#put(conn.original)
     this.#put(conn.reply)
     conn.status |= IPS_CONFIRMED
@@ -188,14 +207,14 @@ export class ConntrackState {
   }
 
   #put(tuple: Tuple): void {
-    const at = tuple.hash & this.#mask
+    const at = tuple.hash >>> this.#shift
     tuple.next = this.#buckets[at]
     this.#buckets[at] = tuple
   }
 
   #grow(): void {
     const old = this.#buckets
-    this.#mask = old.length * 2 - 1
+    this.#shift--
     this.#buckets = new Array(old.length * 2).fill(undefined)
     // From the end of each chain on, so that the order stays.
     for (const head of old) {
@@ -206,7 +225,7 @@ export class ConntrackState {
   }
 
   #unlink(tuple: Tuple): void {
-    const at = tuple.hash & this.#mask
+    const at = tuple.hash >>> this.#shift
     let one = this.#buckets[at]
     if (one === tuple) {
       this.#buckets[at] = tuple.next

@@ -81,3 +81,18 @@ test('accounting and timestamps', async () => {
     /id=\d+ packets=1 bytes=84 src=.* id=\d+ packets=1 bytes=84 mark=0 \[start=Thu Jan {2}1 00:00:\d\d 2026\] delta-time=[23] use=1\n/,
   )
 })
+
+test('a full table', async () => {
+  await run('r', 'conntrack -F 2>/dev/null; sysctl -qw net.netfilter.nf_conntrack_max=2')
+  for (const port of [1, 2]) {
+    await run(
+      'r',
+      `conntrack -I -p tcp -s 1.1.1.1 -d 2.2.2.2 --sport ${port} --dport 3 -t 99 --state ESTABLISHED -u ASSURED,SEEN_REPLY`,
+    )
+  }
+  expect(await run('a', 'ping -c 1 -W 1 10.0.2.2')).toContain('0 received')
+  expect(await run('r', 'dmesg | tail -1')).toContain('nf_conntrack: table full, dropping packet')
+  expect(await run('r', 'conntrack -S')).toContain(' drop=1 ')
+  await run('r', 'sysctl -qw net.netfilter.nf_conntrack_max=3')
+  expect(await run('a', 'ping -c 1 -W 1 10.0.2.2')).toContain('1 received')
+})
