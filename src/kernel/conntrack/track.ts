@@ -108,9 +108,18 @@ export function trackIn(state: ConntrackState, context: HookContext): number {
 
 /** Finds a packet's connection, or makes one; false if there is no room. resolve_normal_ct(). */
 function resolve(state: ConntrackState, packet: Packet, template: Conn | undefined, zone: number): boolean {
-  if (!readTuple(packet, flow, zone)) return true
-  const found = state.find(flow.srcKey, flow.dstKey, flow.ports, flow.kind)
-  if (found === undefined) return begin(state, packet, template, zone)
+  let found: Tuple | undefined
+  const { protocol } = packet
+  if ((protocol === IPPROTO_TCP || protocol === IPPROTO_UDP) && packet.raw === RAW_NONE && packet.src6 === undefined) {
+    // Most packets, by the shortest way.
+    const ports = (packet.srcPort << 16) | packet.dstPort
+    found = state.find(packet.src | 0, packet.dst | 0, ports, protocol | (zone << 9))
+  }
+  if (found === undefined) {
+    if (!readTuple(packet, flow, zone)) return true
+    found = state.find(flow.srcKey, flow.dstKey, flow.ports, flow.kind)
+    if (found === undefined) return begin(state, packet, template, zone)
+  }
   const { conn } = found
   packet.ct = conn
   if (found.direction === IP_CT_DIR_REPLY) packet.ctInfo = IP_CT_ESTABLISHED_REPLY
