@@ -45,6 +45,13 @@ export function receivedTruesize(packet: Packet): number {
   return (data <= PAGE ? data : 2 ** Math.ceil(Math.log2(length + SKB_SHARED))) + SKB_HEAD
 }
 
+/** A segment has come. tcp_segs_in(). */
+export function countSegments(socket: TcpSock, packet: Packet): void {
+  const count = packet.gsoSize === 0 ? 1 : Math.ceil(packet.length / packet.gsoSize)
+  socket.segsIn += count
+  if (packet.length !== 0) socket.dataSegsIn += count
+}
+
 /** Where a segment's data end, FIN and SYN counted. */
 export function endOf(packet: Packet): number {
   const flags = packet.tcpFlags

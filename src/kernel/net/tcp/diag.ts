@@ -49,7 +49,7 @@ function timerOf(socket: TcpSock): Timer | undefined {
   if (socket.keepaliveAt < 0) return undefined
   return {
     kind: 'keepalive',
-    expiresMs: msUntil(tcp, tcp.wheelNs(socket.keepaliveFrom, socket.keepaliveAt)),
+    expiresMs: msUntil(tcp, tcp.tickNs(socket.keepaliveAt)),
     retransmits: socket.probesOut,
   }
 }
@@ -83,12 +83,12 @@ function message(tcp: TcpHost, one: Endpoint): SocketMessage {
   if (one instanceof TimeWait) {
     const said = common(tcp, one)
     said.state = STATE_NAMES[one.substate]!
-    said.timer = { kind: 'timewait', expiresMs: msUntil(tcp, one.deadlineNs), retransmits: 0 }
+    said.timer = { kind: 'timewait', expiresMs: msUntil(tcp, tcp.tickNs(one.expires)), retransmits: 0 }
     return said
   }
   const request = one as Request
   const said = common(tcp, request)
-  said.timer = { kind: 'on', expiresMs: msUntil(tcp, request.deadlineNs), retransmits: request.retransmitted }
+  said.timer = { kind: 'on', expiresMs: msUntil(tcp, tcp.tickNs(request.expires)), retransmits: request.retransmitted }
   return said
 }
 

@@ -429,7 +429,7 @@ export function receiveEstablished(socket: TcpSock, packet: Packet): void {
     seq === socket.rcvNxt &&
     packet.tcpOptions === undefined &&
     packet.tcpTimestamps === socket.tstampOk &&
-    (packet.window << socket.sndWscale) === socket.sndWnd &&
+    packet.window << socket.sndWscale === socket.sndWnd &&
     between(ack, socket.sndUna, socket.sndNxt)
   ) {
     let old = false

@@ -21,7 +21,7 @@ import {
   TIMEOUT_INIT,
   TIMESTAMPS_ALIGNED,
 } from './constants.ts'
-import { endOf } from './data.ts'
+import { countSegments, endOf } from './data.ts'
 import { stateProcess } from './input.ts'
 import { isProven } from './metrics.ts'
 import { syncMss } from './mss.ts'
@@ -164,7 +164,7 @@ export function connectionRequest(
     tcp.connections.add(request)
     queue.requests++
     queue.young++
-    tcp.requests.set(request, tcp.wheelNs(tcp.jiffies, tcp.jiffies + request.timeout))
+    armRequest(request, request.timeout)
   }
   sendSynAck(listener, request)
 }
@@ -231,6 +231,13 @@ function sendSynAckAgain(listener: TcpSock, request: Request): void {
   sendSynAck(listener, request)
 }
 
+/** Its timer is due in so many ticks. */
+function armRequest(request: Request, ticks: number): void {
+  const { tcp } = request.listener
+  request.expires = tcp.jiffies + ticks
+  tcp.requests.set(request, tcp.wheelNs(tcp.jiffies, request.expires))
+}
+
 /** In jiffies. reqsk_timeout(). */
 function requestTimeout(request: Request): number {
   return Math.min(request.timeout * 2 ** request.timeouts, RTO_MAX)
@@ -278,7 +285,7 @@ export function requestTimer(request: Request): void {
     return
   }
   if (request.timeouts++ === 0) queue.young--
-  tcp.requests.set(request, tcp.wheelNs(tcp.jiffies, tcp.jiffies + requestTimeout(request)))
+  armRequest(request, requestTimeout(request))
   if (resend) sendSynAckAgain(listener, request)
 }
 
@@ -307,7 +314,7 @@ export function checkRequest(
   if (seq === request.rcvIsn && flags === SYN && !paws) {
     if (!oowRateLimited(request, packet, seq, end, skipped, tcp)) {
       sendSynAckAgain(listener, request)
-      tcp.requests.set(request, tcp.wheelNs(tcp.jiffies, tcp.jiffies + requestTimeout(request)))
+      armRequest(request, requestTimeout(request))
     }
     return undefined
   }
@@ -506,6 +513,7 @@ function inherit(child: TcpSock, listener: TcpSock): void {
 /** The first segment of a connection that has just been made, or the acknowledgement of a cookie. True: reset its sender. */
 export function processChild(listener: TcpSock, child: TcpSock, packet: Packet): boolean {
   const { state } = child
+  countSegments(child, packet)
   const reset = stateProcess(child, packet)
   if (state === TCP_SYN_RECV && child.state !== state) listener.queue.wake()
   return reset

@@ -44,7 +44,7 @@ function socketLine(socket: TcpSock): string {
     when = ticksUntil(tcp, tcp.tickNs(socket.pendingAt))
   } else if (socket.keepaliveAt >= 0) {
     timer = 2
-    when = ticksUntil(tcp, tcp.wheelNs(socket.keepaliveFrom, socket.keepaliveAt))
+    when = ticksUntil(tcp, tcp.tickNs(socket.keepaliveAt))
   }
   const received = listening ? (socket.accepts?.length ?? 0) : Math.max(0, socket.unread)
   const toSend = listening ? 0 : (socket.writeSeq - socket.sndUna) | 0
@@ -63,10 +63,10 @@ function socketLine(socket: TcpSock): string {
 function line(tcp: TcpHost, one: Endpoint): string {
   if (one instanceof TcpSock) return socketLine(one)
   if (one instanceof TimeWait) {
-    return `${names(one)} ${hex(one.substate, 2)} 00000000:00000000 03:${hex(ticksUntil(tcp, one.deadlineNs), 8)} 00000000     0        0 0 3 ${POINTER}`
+    return `${names(one)} ${hex(one.substate, 2)} 00000000:00000000 03:${hex(ticksUntil(tcp, tcp.tickNs(one.expires)), 8)} 00000000     0        0 0 3 ${POINTER}`
   }
   const request = one as Request
-  return `${names(one)} 03 00000000:00000000 01:${hex(ticksUntil(tcp, request.deadlineNs), 8)} ${hex(request.timeouts, 8)}     0        0 0 0 ${POINTER}`
+  return `${names(one)} 03 00000000:00000000 01:${hex(ticksUntil(tcp, tcp.tickNs(request.expires)), 8)} ${hex(request.timeouts, 8)}     0        0 0 0 ${POINTER}`
 }
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'

@@ -9,7 +9,7 @@ import { drop } from '../ip-trace.ts'
 import { ifindexOf } from '../sockets/raw.ts'
 import type { AddressFamily } from './address-family.ts'
 import { ACK, FIN, RST, SYN, TCP_ESTABLISHED, TCP_LISTEN, TCP_NEW_SYN_RECV, TCP_TIME_WAIT } from './constants.ts'
-import { endOf } from './data.ts'
+import { countSegments, endOf } from './data.ts'
 import { type TcpHost, tcpState } from './host.ts'
 import { receiveEstablished, stateProcess } from './input.ts'
 import { ipv4 } from './ipv4.ts'
@@ -98,9 +98,7 @@ function toSocket(socket: TcpSock, packet: Packet, device: NetDevice): void {
     return
   }
   socket.busy = true
-  const count = packet.gsoSize === 0 ? 1 : Math.ceil(packet.length / packet.gsoSize)
-  socket.segsIn += count
-  if (packet.length !== 0) socket.dataSegsIn += count
+  countSegments(socket, packet)
   if (socket.state === TCP_ESTABLISHED) receiveEstablished(socket, packet)
   else if (stateProcess(socket, packet)) replyReset(socket.tcp, socket.af, packet, device, socket)
   socket.busy = false

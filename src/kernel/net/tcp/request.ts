@@ -35,6 +35,8 @@ export class Request extends Endpoint implements Waiting {
   acked = false
   cookie = false
   lastOowAck = 0
+  /** When its timer is due, in ticks. */
+  expires = 0
   mark = 0
   tos = 0
   synTos = 0

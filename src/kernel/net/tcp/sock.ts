@@ -443,7 +443,7 @@ export class TcpSock extends Endpoint {
   /** What is left of the window that was offered. tcp_receive_window(). */
   get receiveWindow(): number {
     const left = (this.rcvWup + this.rcvWnd - this.rcvNxt) | 0
-    return left < 0 ? 0 : left
+    return Math.max(left, 0)
   }
 
   /** tcp_win_from_space(). */

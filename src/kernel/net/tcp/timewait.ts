@@ -37,6 +37,8 @@ export class TimeWait extends Endpoint implements Waiting {
   mark: number
   tos: number
   lastOowAck = 0
+  /** When its time is over, in ticks; the wheel may take longer. */
+  expires = 0
   /** What a segment's options said. */
   sawTstamp = false
   rcvTsval = 0
@@ -67,7 +69,8 @@ export class TimeWait extends Endpoint implements Waiting {
 
   /** Its time begins anew. In jiffies. */
   schedule(jiffies: number): void {
-    this.tcp.timeWaits.set(this, this.tcp.wheelNs(this.tcp.jiffies, this.tcp.jiffies + jiffies))
+    this.expires = this.tcp.jiffies + jiffies
+    this.tcp.timeWaits.set(this, this.tcp.wheelNs(this.tcp.jiffies, this.expires))
   }
 
   /** It is gone. inet_twsk_kill(). */
