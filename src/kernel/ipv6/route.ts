@@ -275,7 +275,7 @@ export function routeFlow6(state: State6, flow: Flow6): Route6 | Errno {
   const route = routeOutput6(state, flow)
   if (typeof route === 'string') {
     // Who has no address at all misses that first.
-    return anySource && selectSource(state, state.net.devices[0], flow.dst) === undefined ? 'EADDRNOTAVAIL' : route
+    return anySource && selectSource(state, undefined, flow.dst) === undefined ? 'EADDRNOTAVAIL' : route
   }
   if (route.error !== undefined) return route.error
   if (flow.src === undefined || flow.src === IN6_ANY) {
