@@ -63,8 +63,8 @@ export class Collector {
 
   #walk(): void {
     const state = this.#state
-    const { settings, host } = state
-    const max95 = this.#earlyDrop ? Math.floor(settings.max / 100) * 95 : 0
+    const { limits, host } = state
+    const max95 = this.#earlyDrop ? Math.floor(limits.max / 100) * 95 : 0
     const now = state.jiffies
     let next = INTERVAL_MAX
     let count = INITIAL_COUNT

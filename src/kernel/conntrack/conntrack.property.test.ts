@@ -95,7 +95,7 @@ function randomPacket(random: RandomStream): Packet {
 test('no packet makes tracking throw, and the table keeps its bounds', () => {
   forSeeds(12, (random, seed) => {
     const { host, state, sim, pass } = router(seed)
-    state.settings.max = 40
+    state.limits.max = 40
     const nat = (hook: 'PRE_ROUTING' | 'POST_ROUTING', range: NatRange, manip: 'SRC' | 'DST') =>
       addNatChain(host, hook, {
         name: 'test',
@@ -130,7 +130,7 @@ test('no packet makes tracking throw, and the table keeps its bounds', () => {
 
 test('a flood leaves those that are assured', () => {
   const { state, pass } = router(1)
-  state.settings.max = 50
+  state.limits.max = 50
   const tcp = (src: number, srcPort: number, dst: number, dstPort: number, flags: number, seq: number, ack: number) =>
     packetOf({ protocol: IPPROTO_TCP, src, srcPort, dst, dstPort, tcpFlags: flags, seq, ack, window: 1000 })
   pass(tcp(0x0a000101, 1, 0x0a000202, 80, TCP_SYN, 1, 0), 'eth0')

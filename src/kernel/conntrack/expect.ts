@@ -99,7 +99,7 @@ export function expect(
   }
   const own = state.expectations.filter((one) => one.master === expectation.master)
   if (own.length >= policy.most) own[0]!.remove(state)
-  if (state.expectations.length >= state.settings.expectMax) return 'EMFILE'
+  if (state.expectations.length >= state.limits.expectMax) return 'EMFILE'
   expectation.timeout = now + policy.timeoutJiffies
   state.expectations.push(expectation)
   state.counters.expectCreate++

@@ -10,11 +10,15 @@ const MINUTE = 60 * HZ
 export const TCP_TIMEOUT_RETRANS = 10
 export const TCP_TIMEOUT_UNACK = 11
 
-/** Sizes are those of a machine with as much memory as the lab's. */
-export class ConntrackSettings {
+/** What all namespaces of a machine share, and only the initial one may set: those of a machine with as much memory as the lab's. */
+export class ConntrackLimits {
   max = 5632
   buckets = 5632
   expectMax = 88
+}
+
+/** Each namespace's own. */
+export class ConntrackSettings {
   checksum = 1
   logInvalid = 0
   acct = 0

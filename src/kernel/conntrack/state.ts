@@ -24,7 +24,7 @@ import {
   type Tuple,
 } from './conn.ts'
 import type { Expectation } from './expect.ts'
-import { ConntrackSettings } from './settings.ts'
+import { ConntrackLimits, ConntrackSettings } from './settings.ts'
 
 /** An event as it goes to listeners. */
 export interface ConntrackEvent {
@@ -57,10 +57,13 @@ const EVICTION_RANGE = 8
 const FIRST_BITS = 6
 const FIRST_SIZE = 2 ** FIRST_BITS
 
+export const conntrackLimits = defineState(() => new ConntrackLimits(), { per: 'machine' })
+
 export class ConntrackState {
   readonly host: Host
   readonly inet: InetState
   readonly settings = new ConntrackSettings()
+  readonly limits: ConntrackLimits
   readonly counters = new ConntrackCounters()
   /** Confirmed connections. (Linux counts those of packets in flight too; here a packet passes the hooks in no time.) */
   count = 0
@@ -81,6 +84,7 @@ export class ConntrackState {
   constructor(host: Host) {
     this.host = host
     this.inet = inetState.of(host)
+    this.limits = conntrackLimits.of(host)
     this.collector = new Collector(this)
   }
 
@@ -148,7 +152,7 @@ export class ConntrackState {
       zone,
       false,
     )
-    const { max } = this.settings
+    const { max } = this.limits
     if (max !== 0 && this.count + 1 > max && !this.#earlyDrop(conn.original.hash)) {
       this.collector.wantRoom()
       logLimited(this.host, 4, ['nf_conntrack: table full, dropping packet'], '')
@@ -162,7 +166,7 @@ export class ConntrackState {
    * of which there are as many as the sysctl says, however few there are here yet. early_drop().
    */
   #earlyDrop(hash: number): boolean {
-    const { buckets } = this.settings
+    const { buckets } = this.limits
     const first = Math.floor(((hash >>> 0) * buckets) / 2 ** 32)
     for (let i = 0; i < EVICTION_RANGE; i++) {
       const drops = this.#evict((first + i) % buckets, buckets)
@@ -197,7 +201,7 @@ export class ConntrackState {
   insert(conn: Conn): void {
     this.count++
     const size = this.#buckets.length
-    if (this.count * 2 > size && size < this.settings.buckets) this.#grow()
+    if (this.count * 2 > size && size < this.limits.buckets) this.#grow()
     this.#put(conn.original)
     this.#put(conn.reply)
     conn.status |= IPS_CONFIRMED

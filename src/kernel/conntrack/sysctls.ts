@@ -1,8 +1,8 @@
 /** net.netfilter.nf_conntrack_*. Linux 6.1 net/netfilter/nf_conntrack_standalone.c: nf_ct_sysctl_table[]. */
-import { type Host, type KernelImage, OK, parseIntegers, type Sysctl } from '#kernel/core'
+import { fail, type Host, type KernelImage, OK, parseIntegers, type Sysctl } from '#kernel/core'
 import { HZ } from '#kernel/net'
-import { ConntrackSettings, TCP_TIMEOUT_RETRANS, TCP_TIMEOUT_UNACK } from './settings.ts'
-import { conntrackState } from './state.ts'
+import { type ConntrackLimits, ConntrackSettings, TCP_TIMEOUT_RETRANS, TCP_TIMEOUT_UNACK } from './settings.ts'
+import { conntrackLimits, conntrackState } from './state.ts'
 
 /** What hosts have on which nothing was set. */
 const DEFAULTS = new ConntrackSettings()
@@ -53,6 +53,21 @@ function sysctl(name: string, access: Access, min: number, max: number, unit: nu
   }
 }
 
+/** What only the machine's initial namespace may set. */
+function limit(name: string, key: keyof ConntrackLimits, min: number): Sysctl {
+  return {
+    name: `net.netfilter.${name}`,
+    get: (host) => String(conntrackLimits.of(host)[key]),
+    set(host, _instance, text) {
+      if (host.base !== undefined) return fail('EACCES')
+      const parsed = parseIntegers(text, 1, { min, max: INT_MAX })
+      if (!parsed.ok) return parsed
+      conntrackLimits.of(host)[key] = parsed.value[0]!
+      return OK
+    },
+  }
+}
+
 /** Seconds, kept in jiffies. proc_dointvec_jiffies(). */
 function seconds(image: KernelImage, name: string, access: Access): void {
   const most = Math.floor(INT_MAX / HZ)
@@ -98,15 +113,15 @@ const KEPT: string[] = [
 
 /** Installs them. */
 export function installConntrackSysctls(image: KernelImage): void {
-  const max = sysctl('nf_conntrack_max', plain('max'), 0, INT_MAX, 1)
+  const max = limit('nf_conntrack_max', 'max', 0)
   image.sysctl(max)
   image.sysctl({ ...max, name: 'net.nf_conntrack_max' })
   image.sysctl({
     name: 'net.netfilter.nf_conntrack_count',
     get: (host) => String(conntrackState.peek(host)?.count ?? 0),
   })
-  image.sysctl(sysctl('nf_conntrack_buckets', plain('buckets'), 1, INT_MAX, 1))
-  image.sysctl(sysctl('nf_conntrack_expect_max', plain('expectMax'), 1, INT_MAX, 1))
+  image.sysctl(limit('nf_conntrack_buckets', 'buckets', 1))
+  image.sysctl(limit('nf_conntrack_expect_max', 'expectMax', 1))
   image.sysctl(sysctl('nf_conntrack_checksum', plain('checksum'), 0, 1, 1))
   image.sysctl(sysctl('nf_conntrack_log_invalid', plain('logInvalid'), 0, 255, 1))
   image.sysctl(sysctl('nf_conntrack_acct', plain('acct'), 0, 1, 1))
