@@ -43,3 +43,10 @@ export function describeConn(_state: ConntrackState, conn: Conn): string {
   const mark = conn.mark === 0 ? '' : ` mark=${conn.mark}`
   return `${protocolName(conn.protocol)}${tcp} ${side(conn.original)}, reply ${side(conn.reply)}${replied}${assured}${mark}`
 }
+
+/** One end of a packet: its address, with the port or the echo's identifier. */
+export function describeEnd(packet: Packet, end: 'SRC' | 'DST'): string {
+  const address = end === 'SRC' ? (packet.src6 ?? packet.src) : (packet.dst6 ?? packet.dst)
+  if (hasPorts(packet.protocol)) return `${formatAddr(address)}:${end === 'SRC' ? packet.srcPort : packet.dstPort}`
+  return formatAddr(address)
+}

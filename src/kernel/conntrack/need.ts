@@ -22,7 +22,7 @@ import {
 import { IPPROTO_ICMP } from '#wire/inet'
 import { type Conn, ctDirection, IP_CT_NEW, IP_CT_RELATED, IP_CT_RELATED_REPLY, IPS_NAT_MASK } from './conn.ts'
 import { defragHook } from './defrag.ts'
-import { describeConn } from './explain.ts'
+import { describeEnd } from './explain.ts'
 import { type Manip, natDone, natNull } from './nat.ts'
 import { natIcmpError, natPacket } from './nat-packet.ts'
 import { account } from './refresh.ts'
@@ -145,7 +145,6 @@ function natHook(state: ConntrackState, needs: Needs, context: HookContext, hook
       const verdict = natNull(state, conn, manip)
       if (verdict !== NF_ACCEPT) return verdict
     }
-    if (state.watched) state.tell(packet, `nat ${manip}`, describeConn(state, conn))
   } else if (
     conn.masqueradeIndex !== 0 &&
     hook === 'POST_ROUTING' &&
@@ -158,7 +157,13 @@ function natHook(state: ConntrackState, needs: Needs, context: HookContext, hook
     return NF_DROP
   }
   if ((conn.status & IPS_NAT_MASK) === 0) return NF_ACCEPT
-  return natPacket(conn, packet, manip)
+  if (!state.watched) return natPacket(conn, packet, manip)
+  const before = describeEnd(packet, manip)
+  const verdict = natPacket(conn, packet, manip)
+  const after = describeEnd(packet, manip)
+  const end = manip === 'SRC' ? 'source' : 'destination'
+  if (after !== before) state.tell(packet, 'nat', `${end} ${before} becomes ${after}`)
+  return verdict
 }
 
 /** nf_nat_ipv4_pre_routing(). */

@@ -1,6 +1,7 @@
 /** Packets through a router that tracks them: a - r - b. */
 import { expect, test } from 'vitest'
 import { SimLab } from '#backend/sim'
+import { ipTrace } from '#kernel/net'
 import { parseLab } from '#lab/plan'
 import { addNatChain, connections, conntrackNeed, conntrackState, masquerade, natSetup } from './index.ts'
 
@@ -53,4 +54,25 @@ test('a destination that is translated answers by the address that was asked', a
         : 1,
   })
   expect(await run('a', 'ping -c 1 10.0.9.1')).toContain('64 bytes from 10.0.9.1: icmp_seq=1 ttl=63')
+})
+
+test('the trace tells what tracking and NAT made of a packet', async () => {
+  const { r, run } = lab()
+  addNatChain(r, 'POST_ROUTING', {
+    name: 'test',
+    priority: 100,
+    run: (context) => masquerade(conntrackState.of(r), context, {}),
+  })
+  const steps: string[] = []
+  ipTrace(r).listen((event) => {
+    if (event.kind === 'conntrack') steps.push(`${event.what}: ${event.text}`)
+  })
+  await run('a', 'ping -c 1 10.0.2.2')
+  expect(steps).toEqual([
+    'NEW: icmp 10.0.1.1 > 10.0.2.2, reply 10.0.2.2 > 10.0.1.1 [UNREPLIED]',
+    'nat: source 10.0.1.1 becomes 10.0.2.254',
+    'confirmed: icmp 10.0.1.1 > 10.0.2.2, reply 10.0.2.2 > 10.0.2.254 [UNREPLIED]',
+    'ESTABLISHED (reply): icmp 10.0.1.1 > 10.0.2.2, reply 10.0.2.2 > 10.0.2.254',
+    'nat: destination 10.0.2.254 becomes 10.0.1.1',
+  ])
 })
