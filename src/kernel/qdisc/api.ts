@@ -282,7 +282,6 @@ export function newClass(host: Host, message: unknown): NetlinkAnswer {
   const { sch, classes, clid, portid, cl } = found
   if (cl === undefined && !request.create) return refuse('ENOENT')
   if (cl !== undefined && request.exclusive) return refuse('EEXIST')
-  if (request.kind !== undefined && request.kind !== sch.kind) return refuse('EINVAL')
   if (classes.change === undefined) return refuse('EOPNOTSUPP')
   return classes.change(clid, portid, cl, (request.options ?? {}) as Data) ?? DONE
 }

@@ -138,7 +138,8 @@ export function tunnelError(family: Family, state: InetState, error: IcmpErrorIn
   }
   const tunnel = lookupTunnel(state.host, found, error.device.ifindex, quoted.dst, quoted.src, key)
   if (tunnel === undefined) return
-  if (type === ICMP_DEST_UNREACH && code === 5) return
+  // A source route that failed can't be; nor, of GRE's, can a port.
+  if (type === ICMP_DEST_UNREACH && (code === 5 || (code === 3 && family === 'gre'))) return
   if (type === ICMP_TIME_EXCEEDED && code !== 0) return
   if ((type === ICMP_DEST_UNREACH && code === 4) || type === 5) {
     const protocol = family === 'gre' ? IPPROTO_GRE : family === 'sit' ? IPPROTO_IPV6 : IPPROTO_IPIP

@@ -3,6 +3,7 @@ import type { HereDoc, Redirection } from 'unbash'
 import { type Body, O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, strerror } from '#kernel/core'
 import { RedirectionError } from './errors.ts'
 import { expandFields, expandSingle, joinPieces, type Pieces } from './expand.ts'
+import { isNetworkPath, openNetwork } from './network-redirect.ts'
 import { parameterPieces } from './parameter.ts'
 import type { Shell } from './shell.ts'
 import { encodeText } from './text.ts'
@@ -133,7 +134,7 @@ function* redirectOne(shell: Shell, redirection: Redirection, saved: SavedDescri
     if (there.ok && there.value.type === 'file') throw new RedirectionError(`${target}: cannot overwrite existing file`)
     if (!there.ok) flags |= O_EXCL
   }
-  const opened = yield* sys.open(target, flags, 0o666)
+  const opened = isNetworkPath(target) ? yield* openNetwork(shell, target) : yield* sys.open(target, flags, 0o666)
   if (!opened.ok) throw new RedirectionError(`${target}: ${strerror(opened.errno)}`)
   if (variable === undefined) saved?.save(fd)
   place(opened.value, fd)
