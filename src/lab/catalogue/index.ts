@@ -27,6 +27,7 @@ import { nettools } from '#user/nettools'
 import { procps } from '#user/procps'
 import { radvd } from '#user/radvd'
 import { shell } from '#user/shell'
+import { socat } from '#user/socat'
 import { tc } from '#user/tc'
 import { tcpdump } from '#user/tcpdump'
 
@@ -54,6 +55,7 @@ export const OPTIONAL: Room[] = [
   hping,
   dns,
   http,
+  socat,
 ]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
