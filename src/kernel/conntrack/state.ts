@@ -346,9 +346,9 @@ export class ConntrackState {
     this.inet.tell?.({ kind: 'conntrack', packet, what, text })
   }
 
+  /** Whether anybody follows packets here. */
   get watched(): boolean {
-    const { trace } = this.inet
-    return trace !== undefined && trace.listeners !== 0
+    return this.inet.tell !== undefined
   }
 }
 
