@@ -176,7 +176,13 @@ function names(host: Host): string[] {
   return devices(host).map((device) => device.name)
 }
 
+/** Files that stand among the devices: `bonding_masters`. */
+export function sysClassNetFiles(image: KernelImage): Map<string, PseudoFile> {
+  return image.slot<Map<string, PseudoFile>>('kernel/net class files', () => new Map())
+}
+
 export function installSysClassNet(image: KernelImage): void {
+  const files = sysClassNetFiles(image)
   image.procDirectory(VIRTUAL, {
     list: names,
     lookup: (host, name) => {
@@ -185,8 +191,11 @@ export function installSysClassNet(image: KernelImage): void {
     },
   })
   image.procDirectory('/sys/class/net', {
-    list: names,
-    lookup: (host, name) =>
-      deviceByName(host, name) && { kind: 'symlink', target: `../../devices/virtual/net/${name}` },
+    list: (host) => [...names(host), ...files.keys()],
+    lookup(host, name) {
+      const file = files.get(name)
+      if (file !== undefined) return { kind: 'file', file }
+      return deviceByName(host, name) && { kind: 'symlink', target: `../../devices/virtual/net/${name}` }
+    },
   })
 }

@@ -1,12 +1,13 @@
 /** The kinds of links that `ip` has words for. iproute2 6.1 ip/iplink.c: get_link_kind() */
+import { bond, bondSlave } from './bond.ts'
 import { bridge } from './bridge.ts'
 import { bridgeSlave } from './bridge-slave.ts'
 import { macvlan } from './macvlan.ts'
-import type { LinkType } from './type.ts'
 import { erspan, greType, gretap, ipip, sit } from './tunnels.ts'
+import type { LinkType } from './type.ts'
 import { veth } from './veth.ts'
-import { vxlan } from './vxlan.ts'
 import { vlan } from './vlan.ts'
+import { vxlan } from './vxlan.ts'
 
 export type { LinkData, LinkType, LinkWords } from './type.ts'
 
@@ -27,6 +28,8 @@ export const linkTypes: Record<string, LinkType> = {
   gretap,
   erspan,
   vlan,
+  bond,
+  bond_slave: bondSlave,
   bridge,
   bridge_slave: bridgeSlave,
 }
