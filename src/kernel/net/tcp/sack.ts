@@ -275,26 +275,38 @@ function matches(socket: TcpSock, segment: Segment, start: number, end: number):
   return inside
 }
 
+interface Block {
+  start: number
+  end: number
+}
+
 /** Tags what lies in a block, from a segment on; returns where it stopped. tcp_sacktag_walk(). */
 function walk(
   socket: TcpSock,
   from: Segment | undefined,
+  nextDuplicate: Block | undefined,
   start: number,
   end: number,
-  duplicate: boolean,
+  isDuplicate: boolean,
   rate: RateSample,
 ): Segment | undefined {
   let segment = from
   for (; segment !== undefined; segment = segment.next) {
     if (!before(segment.seq, end)) break
-    // What was sacked before and isn't a duplicate needs no second look.
-    if (segment.sacked & SACKED_ACKED && !duplicate) continue
-    const joined = shift(socket, segment, start, end, duplicate, rate)
-    if (joined !== undefined) {
-      segment = joined
-      continue
+    let duplicate = isDuplicate
+    let inside = false
+    if (nextDuplicate && before(segment.seq, nextDuplicate.end)) {
+      inside = matches(socket, segment, nextDuplicate.start, nextDuplicate.end)
+      if (inside) duplicate = true
     }
-    if (!matches(socket, segment, start, end)) continue
+    if (!inside) {
+      const joined = shift(socket, segment, start, end, duplicate, rate)
+      if (joined !== undefined) {
+        segment = joined
+        continue
+      }
+      if (!matches(socket, segment, start, end)) continue
+    }
     segment.sacked = tagRange(socket, segment, segment.endSeq, segment.segments, duplicate)
     rateDelivered(socket, segment, rate)
     if (segment.sacked & SACKED_ACKED) socket.sentOrder.remove(segment)
@@ -303,7 +315,15 @@ function walk(
   return segment
 }
 
-const blocks: { start: number; end: number }[] = Array.from({ length: 4 }, () => ({ start: 0, end: 0 }))
+/** The segment that holds a number, or where one stands if that is beyond it. tcp_sacktag_skip(). */
+function skipTo(socket: TcpSock, segment: Segment | undefined, seq: number): Segment | undefined {
+  if (segment !== undefined && after(segment.seq, seq)) return segment
+  let found = segment ?? socket.sent.head
+  while (found !== undefined && !after(found.endSeq, seq)) found = found.next
+  return found !== undefined && after(found.seq, seq) ? undefined : found
+}
+
+const blocks: Block[] = Array.from({ length: 4 }, () => ({ start: 0, end: 0 }))
 
 /** Takes the blocks of an acknowledgement; returns flags. */
 export function tagWriteQueue(socket: TcpSock, packet: Packet, ack: number, una: number, rate: RateSample): number {
@@ -343,19 +363,56 @@ export function tagWriteQueue(socket: TcpSock, packet: Packet, ack: number, una:
     blocks[place]!.end = end
     if (isDuplicate) first = place
   }
-  let segment = socket.sent.head
-  for (let i = 0; i < used; i++) {
-    const { start, end } = blocks[i]!
-    const isDuplicate = duplicate && i === first
-    if (!before(start, highestSackSeq(socket)) && !isDuplicate && socket.sackedOut !== 0) {
-      segment = socket.highestSack
-      if (segment === undefined) break
-    }
-    while (segment !== undefined && !after(segment.endSeq, start)) segment = segment.next
-    const stopped = walk(socket, segment, start, end, isDuplicate, rate)
-    // A duplicate's block lies within the next one: that one begins where it began.
-    if (!isDuplicate) segment = stopped
-  }
+  walkBlocks(socket, used, duplicate ? first : -1, rate)
   if (socket.caState !== CA_LOSS || socket.undoMarker !== 0) checkSackReordering(socket, tags.reord, false)
   return tags.flag
+}
+
+/** Goes through the blocks, but for what the last acknowledgement's told already. tp->recv_sack_cache. */
+function walkBlocks(socket: TcpSock, used: number, duplicate: number, rate: RateSample): void {
+  const known = socket.sackCache
+  let cached = socket.sackedOut === 0 ? known.length : 0
+  let segment = socket.sent.head
+  for (let i = 0; i < used; ) {
+    const { start, end } = blocks[i]!
+    const isDuplicate = i === duplicate
+    const next = duplicate >= 0 && i + 1 === duplicate ? blocks[i + 1] : undefined
+    while (cached < known.length && !before(start, known[cached]!.end)) cached++
+    const cache = known[cached]
+    let found = false
+    if (cache && !isDuplicate && after(end, cache.start)) {
+      if (before(start, cache.start)) {
+        segment = skipTo(socket, segment, start)
+        segment = walk(socket, segment, next, start, cache.start, isDuplicate, rate)
+      }
+      if (!after(end, cache.end)) {
+        i++
+        continue
+      }
+      // A duplicate's block that lies in what is left out.
+      if (next && before(next.start, cache.end)) {
+        segment = skipTo(socket, segment, next.start)
+        segment = walk(socket, segment, undefined, next.start, next.end, true, rate)
+      }
+      cached++
+      if (highestSackSeq(socket) !== cache.end) {
+        segment = skipTo(socket, segment, cache.end)
+        continue
+      }
+      segment = socket.highestSack
+      if (segment === undefined) break
+      found = true
+    }
+    if (!found) {
+      if (!before(start, highestSackSeq(socket))) {
+        segment = socket.highestSack
+        if (segment === undefined) break
+      }
+      segment = skipTo(socket, segment, start)
+    }
+    segment = walk(socket, segment, next, start, end, isDuplicate, rate)
+    i++
+  }
+  known.length = 0
+  for (let i = 0; i < used; i++) known.push({ start: blocks[i]!.start, end: blocks[i]!.end })
 }

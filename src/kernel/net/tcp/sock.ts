@@ -289,6 +289,8 @@ export class TcpSock extends Endpoint {
   urgentSeq = 0
   /** Where urgent data that were sent end: tp->snd_up. */
   sendUrgent = 0
+  /** The peer's last SACK blocks, in order of their numbers. */
+  sackCache: { start: number; end: number }[] = []
   /** Pairs of edges: what was received out of order, the newest first. */
   sacks: number[] = []
   dsackStart = 0
