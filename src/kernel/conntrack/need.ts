@@ -24,7 +24,7 @@ import { type Conn, ctDirection, IP_CT_NEW, IP_CT_RELATED, IP_CT_RELATED_REPLY, 
 import { defragHook } from './defrag.ts'
 import { describeEnd } from './explain.ts'
 import { type Manip, natDone, natNull } from './nat.ts'
-import { natIcmpError, natPacket } from './nat-packet.ts'
+import { isMangled, natIcmpError, natPacket } from './nat-packet.ts'
 import { account } from './refresh.ts'
 import { type ConntrackState, conntrackState } from './state.ts'
 import { confirmHook, trackIn, trackOut } from './track.ts'
@@ -133,7 +133,15 @@ function natHook(state: ConntrackState, needs: Needs, context: HookContext, hook
   const { ctInfo } = packet
   const related = ctInfo === IP_CT_RELATED || ctInfo === IP_CT_RELATED_REPLY
   if (related && (packet.protocol === IPPROTO_ICMP || packet.protocol === IPPROTO_ICMPV6)) {
-    return natIcmpError(conn, packet, manip)
+    const told = state.watched && isMangled(conn, manip, ctInfo)
+    const verdict = natIcmpError(conn, packet, manip)
+    if (told)
+      state.tell(
+        packet,
+        'nat',
+        verdict === NF_ACCEPT ? 'the error and what it quotes' : 'the error can’t be translated',
+      )
+    return verdict
   }
   if ((related || ctInfo === IP_CT_NEW) && !natDone(conn, manip)) {
     for (const chain of needs.chains[hook]) {
