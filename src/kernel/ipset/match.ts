@@ -197,14 +197,12 @@ export const SET: XtTarget<TargetInfo> = {
       const target = into?.()
       if (target && one.add) {
         const parts = partsOf(target, packet, one.add.sides, context.in !== undefined)
-        if (parts)
-          add(
-            host,
-            target,
-            widen(target, parts),
-            one.timeoutS === undefined || target.options.timeoutS === undefined ? {} : { timeoutS: one.timeoutS },
-            one.exist,
-          )
+        if (parts) {
+          const timed = one.timeoutS !== undefined && target.options.timeoutS !== undefined
+          // The packet that brought it is counted too.
+          const counted = target.options.counters ? { packets: 1, bytes: ipLength(packet) } : {}
+          add(host, target, widen(target, parts), { ...(timed && { timeoutS: one.timeoutS! }), ...counted }, one.exist)
+        }
       }
       const source = from?.()
       if (source && one.del) {

@@ -401,7 +401,7 @@ function compileDynset(expression: Expression & { expr: 'dynset' }, around: Surr
         ...(states && { states }),
       }
       if (set.spec.flags.timeout && timeoutMs) {
-        if (timeoutMs !== set.spec.timeoutMs) element.timeoutMs = timeoutMs
+        element.timeoutMs = timeoutMs
         element.expiresNs = host.sim.nowNs + timeoutMs * 1e6
       }
       set.elements.insert(element)

@@ -520,12 +520,14 @@ export class Transaction {
   }
 
   #makeElement(set: NfSet, spec: ElementSpec): SetElement {
-    const { exprs = set.spec.exprs, expiresMs, ...rest } = spec
+    const { exprs = set.spec.exprs, expiresMs, timeoutMs: own, ...rest } = spec
     const states = elementStates(exprs, this.#host)
-    const timeoutMs = spec.timeoutMs ?? set.spec.timeoutMs
+    const timeoutMs = own ?? set.spec.timeoutMs
     if (spec.timeoutMs !== undefined && !set.spec.flags.timeout) throw new Refused('EINVAL', 'element')
     return {
       ...rest,
+      // Only what differs from the set's own is kept, and shown.
+      ...(own !== undefined && own !== set.spec.timeoutMs && { timeoutMs: own }),
       ...(exprs && { exprs }),
       ...(states && { states }),
       ...(timeoutMs && { expiresNs: this.#host.sim.nowNs + (expiresMs ?? timeoutMs) * 1e6 }),

@@ -88,6 +88,7 @@ export class PingSocket extends InetSocket {
     const pending = this.takeError()
     if (pending !== undefined) return fail(pending)
     const packet = newIpPacket(flow.src, flow.dst, 1, 0, 0)
+    packet.socket = this
     packet.icmpType = ICMP_ECHO
     packet.icmpRest = this.number * 65536 + bytes[6]! * 256 + bytes[7]!
     packet.buffer = bytes

@@ -53,6 +53,7 @@ export class RawSocket extends InetSocket {
     if (flags.confirm) neighbourConfirm(route.device, route.nextHopFor(flow.dst))
     if (this.headerIncluded) return this.#sendWhole(bytes, route, flow.src, flow.dst)
     const packet = newIpPacket(flow.src, flow.dst, this.protocol, 0, 0)
+    packet.socket = this
     fillTransport(packet, bytes)
     if (this.protocol === IPPROTO_ICMP) {
       const counters = this.state.count()
@@ -83,6 +84,7 @@ export class RawSocket extends InetSocket {
     view.setUint16(10, 0)
     view.setUint16(10, checksumOf(view, headerLength))
     const packet = parseIp(bytes)
+    packet.socket = this
     // A flow identification is chosen where DF doesn't make one needless.
     if (noIdent && !(packet.fragment & IP_DF)) packet.ipId = selectIdent(this.state, packet)
     packet.mark = this.mark

@@ -136,6 +136,7 @@ export class UdpSocket extends InetSocket {
   /** The bytes are the socket's from here on. */
   #sendData(bytes: Uint8Array, route: Route, src: number, dst: number, port: number): SysResult<number> {
     const packet = newIpPacket(src, dst, IPPROTO_UDP, 0, 0)
+    packet.socket = this
     packet.srcPort = this.number
     packet.dstPort = port
     packet.buffer = bytes

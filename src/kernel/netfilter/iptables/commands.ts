@@ -248,7 +248,8 @@ function zero(line: CommandLine, tables: Tables): void {
   if (chain !== undefined && !tables.exists(table, chain)) tables.fail(undefined, 'ENOENT')
   for (const one of tables.table(table)?.chains ?? []) {
     if (chain !== undefined && one.name !== chain) continue
-    if (one.base?.counters && rulenum === undefined) {
+    // From here on the chain counts what meets its policy, if it hasn't yet.
+    if (one.base && rulenum === undefined) {
       tables.push(
         { cmd: 'newchain', family: 'ip', table, chain: one.name, counters: { packets: 0, bytes: 0 } },
         `CHAIN_ZERO|chain ${one.name}`,

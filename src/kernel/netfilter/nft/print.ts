@@ -600,7 +600,7 @@ function elementTexts(set: SetMessage, settings: PrintSettings): string[] {
       else if (one.expr === 'limit') text += ` ${limitText(one)}`
       else if (one.expr === 'quota') text += ` ${quotaText(one, settings.stateless)}`
     }
-    if (element.timeoutMs !== undefined && element.timeoutMs !== spec.timeoutMs)
+    if (element.timeoutMs !== undefined)
       text += ` timeout ${formatTime(element.timeoutMs)}`
     if (element.expiresMs !== undefined && !settings.stateless) text += ` expires ${formatTime(element.expiresMs)}`
     if (element.comment !== undefined) text += ` comment "${element.comment}"`
