@@ -25,6 +25,13 @@ const EPHEMERAL = [32768, 60999] as const
 /** ping puts a struct timeval at the begin of its data. iputils ping/ping.c. */
 const TIMEVAL = 16
 const TCP_OPTION_TIMESTAMPS = 8
+// What is inside other packets. Linux 6.1 include/uapi/linux/in.h, if_ether.h.
+const IPPROTO_IPIP = 4
+const IPPROTO_IPV6 = 41
+const IPPROTO_GRE = 47
+const ETH_P_TEB = 0x6558
+/** IANA's, and the one that Linux had before. */
+const VXLAN_PORTS = new Set([4789, 8472])
 
 /** Gives volatile values names, by order of appearance within one run. */
 export class Names {
@@ -223,7 +230,12 @@ function canonicalTransport(
     const [a, b] = pair.split(' ') as [string, string]
     const ports = `${names.port(view.getUint16(from), a)} > ${names.port(view.getUint16(from + 2), b)}`
     const checksum = view.getUint16(from + 6) === 0 ? ' none' : sum()
-    return `udp ${ports} length ${view.getUint16(from + 4)}${checksum} ${hex(from + 8)}`
+    const head = `udp ${ports} length ${view.getUint16(from + 4)}${checksum}`
+    // A frame in VXLAN: flags, 24 reserved bits, a number, eight more.
+    if (VXLAN_PORTS.has(view.getUint16(from + 2)) && length >= 8 + 8 + 14) {
+      return `${head} vxlan ${hex(from + 8, from + 16)} ${canonicalFrame(bytes.subarray(from + 16, to), names)}`
+    }
+    return `${head} ${hex(from + 8)}`
   }
   if (protocol === IPPROTO_TCP && length >= 8) {
     const [source, target] = [view.getUint16(from), view.getUint16(from + 2)]
@@ -238,7 +250,30 @@ function canonicalTransport(
     const words = `flags ${flags.toString(16)} win ${view.getUint16(from + 14)} urg ${view.getUint16(from + 18)}`
     return `${text} ${words}${sum()} options ${formatHex(options)} ${hex(from + Math.max(20, headerLength))}`
   }
+  if (protocol === IPPROTO_IPIP) return `in ip: ${canonicalIp(bytes, from, to, names, false)}`
+  if (protocol === IPPROTO_IPV6) return `in ip: ${canonicalIpv6(bytes, from, to, names, false)}`
+  if (protocol === IPPROTO_GRE && length >= 4) return canonicalGre(bytes, from, to, names)
   return hex(from)
+}
+
+/** The header as it is but for its checksum, and what is inside. RFC 2784, RFC 2890. */
+function canonicalGre(bytes: Uint8Array, from: number, to: number, names: Names): string {
+  const view = viewOf(bytes)
+  const flags = view.getUint16(from)
+  const length = 4 + [0x8000, 0x2000, 0x1000].filter((flag) => (flags & flag) !== 0).length * 4
+  if (from + length > to) return formatHex(bytes.subarray(from, to))
+  const header = bytes.slice(from, from + length)
+  let text = 'gre '
+  if ((flags & 0x8000) !== 0) {
+    text += foldSum(sumWords(bytes, from, to - from)) === 0xffff ? 'good ' : 'bad '
+    header.fill(0, 4, 6)
+  }
+  text += `${formatHex(header)} `
+  const type = view.getUint16(from + 2)
+  if (type === ETH_P_TEB) return text + canonicalFrame(bytes.subarray(from + length, to), names)
+  if (type === ETH_P_IP) return text + canonicalIp(bytes, from + length, to, names, false)
+  if (type === ETH_P_IPV6) return text + canonicalIpv6(bytes, from + length, to, names, false)
+  return text + formatHex(bytes.subarray(from + length, to))
 }
 
 function maskTimestamps(options: Uint8Array): Uint8Array {
