@@ -47,7 +47,8 @@ function change(host: Host, message: unknown): NetlinkAnswer {
   const merged = { ...params }
   for (const side of ['iFlags', 'oFlags'] as const) {
     const [before, more] = [tunnel.params[side], params?.[side]]
-    if (more) merged[side] = { csum: before.csum || more.csum, key: before.key || more.key, seq: before.seq || more.seq }
+    if (more)
+      merged[side] = { csum: before.csum || more.csum, key: before.key || more.key, seq: before.seq || more.seq }
   }
   const all = complete(merged, tunnel.params)
   const other = findTunnel(tunnel.home, tunnel.family, all)
