@@ -5,24 +5,28 @@ import type { RandomStream } from '#base/sim'
 import { forSeeds } from '#base/testing'
 import { bench } from './testing.ts'
 
-const IPTABLES = `-A -I -D -R -C -L -S -F -Z -N -X -P -E -n -v -x --line-numbers -t -s -d -p -i -o -j -g -f -m -c ! INPUT OUTPUT FORWARD filter nat mangle raw
+const IPTABLES =
+  `-A -I -D -R -C -L -S -F -Z -N -X -P -E -n -v -x --line-numbers -t -s -d -p -i -o -j -g -f -m -c ! INPUT OUTPUT FORWARD filter nat mangle raw
 ACCEPT DROP RETURN REJECT LOG MARK DNAT SNAT MASQUERADE u1 u2 tcp udp icmp all 80 80:90 :5 10.0.0.1 10.0.0.0/8 1.2.3 eth0 eth+ 1 2 99999 -1 multiport limit conntrack state
 comment mark recent set string u32 hashlimit statistic tos ttl --dport --sport --ctstate NEW,FOO NEW --limit 5/min --mark 1/2 --set --name x --string a --algo bm --u32 0=1 0>>22&0x3C@=1
 --to-destination 1.1.1.1:80-90 --reject-with tcp-reset --set-mark --mode nth --every 3 --packet 1 --syn --tcp-flags SYN,ACK ALL -- - --foo --icmp-type 8/0 é "" $ --jump --goto=u1 --match=tcp`
-  .split(/\s+/)
-  .filter((word) => word !== '')
+    .split(/\s+/)
+    .filter((word) => word !== '')
 
-const NFT = `add insert replace delete list flush create table chain rule set map element ruleset tables ip ip6 inet t c s { } ; , . : = == != < > & | ^ ( ) / - @ @s $x type filter hook input
+const NFT =
+  `add insert replace delete list flush create table chain rule set map element ruleset tables ip ip6 inet t c s { } ; , . : = == != < > & | ^ ( ) / - @ @s $x type filter hook input
 priority 0 policy accept drop jump goto c ip saddr daddr 10.0.0.1 10.0.0.0/8 10.0.0.1-10.0.0.9 tcp dport 80 80-90 udp icmp echo-request meta mark set l4proto ct state new,established invalid
 counter log prefix "x" reject with reset limit rate 5/second over burst 10 packets quota 5 mbytes vmap map snat dnat to :80 masquerade redirect numgen inc mod 2 jhash seed 0x1 ipv4_addr
 inet_service elements flags interval timeout 1m10s comment "y" handle 3 position index define include iifname eth0 lo notrack continue return fib type local th exists size 99999999999 é \\ #
 \n`
-  .split(/[ \n]+/)
-  .concat('\n')
+    .split(/[ \n]+/)
+    .concat('\n')
 
-const IPSET = `create add del test list save destroy flush rename swap restore a b hash:ip hash:net hash:ip,port bitmap:port list:set timeout 10 counters comment nomatch maxelem 2 range 1-100
-10.0.0.1 10.0.0.0/8 10.0.0.1-10.0.0.5 1.1.1.1,tcp:80 80 -exist -! -n -t -o save x netmask 24 0.0.0.0/0 1.2.3 tcp: icmp:8/0 99999 "" before after`
-  .split(/\s+/)
+const IPSET =
+  `create add del test list save destroy flush rename swap restore a b hash:ip hash:net hash:ip,port bitmap:port list:set timeout 10 counters comment nomatch maxelem 2 range 1-100
+10.0.0.1 10.0.0.0/8 10.0.0.1-10.0.0.5 1.1.1.1,tcp:80 80 -exist -! -n -t -o save x netmask 24 0.0.0.0/0 1.2.3 tcp: icmp:8/0 99999 "" before after`.split(
+    /\s+/,
+  )
 
 function words(random: RandomStream, from: readonly string[], most: number): string[] {
   return Array.from({ length: random.below(most) }, () => from[random.below(from.length)]!)
@@ -64,8 +68,44 @@ test('iptables, nft, ipset: any words', async () => {
 
 test('iptables-restore, nft -f, ipset restore: any file', async () => {
   let host = await bench()
-  const lines = ['*filter', '*nat', 'COMMIT', ':INPUT ACCEPT [0:0]', ':u1 - [0:0]', '-A INPUT -j u1', '-A u1 -j ACCEPT', '# x', '', '[5:6] -A INPUT -j DROP', '-D INPUT 1', '-I INPUT 9', '-A INPUT -m comment --comment "a b', ':', '*', '-X u1', '\\']
-  const nft = ['table ip t {', 'chain c {', '}', 'type filter hook input priority 0;', 'tcp dport 80 accept', 'define x = { 1, 2 }', 'tcp dport $x', 'set s { type ipv4_addr; }', 'ip saddr @s', 'add rule t c drop', 'flush ruleset', 'jump c', 'include "/x"', '"', '$', '}}', 'map m { type inet_service : verdict; elements = { 1 : jump c } }']
+  const lines = [
+    '*filter',
+    '*nat',
+    'COMMIT',
+    ':INPUT ACCEPT [0:0]',
+    ':u1 - [0:0]',
+    '-A INPUT -j u1',
+    '-A u1 -j ACCEPT',
+    '# x',
+    '',
+    '[5:6] -A INPUT -j DROP',
+    '-D INPUT 1',
+    '-I INPUT 9',
+    '-A INPUT -m comment --comment "a b',
+    ':',
+    '*',
+    '-X u1',
+    '\\',
+  ]
+  const nft = [
+    'table ip t {',
+    'chain c {',
+    '}',
+    'type filter hook input priority 0;',
+    'tcp dport 80 accept',
+    'define x = { 1, 2 }',
+    'tcp dport $x',
+    'set s { type ipv4_addr; }',
+    'ip saddr @s',
+    'add rule t c drop',
+    'flush ruleset',
+    'jump c',
+    'include "/x"',
+    '"',
+    '$',
+    '}}',
+    'map m { type inet_service : verdict; elements = { 1 : jump c } }',
+  ]
   const files: [string, string][] = []
   forSeeds(150, (random) => {
     if (random.below(2) === 0) files.push(['iptables-restore', words(random, lines, 12).join('\n')])

@@ -125,21 +125,29 @@ export class Transaction {
   #execute(command: NftCommand, index: number): void {
     switch (command.cmd) {
       case 'newtable':
-        return this.#newTable(command)
+        this.#newTable(command)
+        return
       case 'deltable':
-        return this.#deleteTables(command)
+        this.#deleteTables(command)
+        return
       case 'newchain':
-        return this.#newChain(command)
+        this.#newChain(command)
+        return
       case 'renamechain':
-        return this.#renameChain(command)
+        this.#renameChain(command)
+        return
       case 'delchain':
-        return this.#deleteChainCommand(command)
+        this.#deleteChainCommand(command)
+        return
       case 'newrule':
-        return this.#newRule(command, index)
+        this.#newRule(command, index)
+        return
       case 'delrule':
-        return this.#deleteRules(command)
+        this.#deleteRules(command)
+        return
       case 'newset':
-        return this.#newSet(command)
+        this.#newSet(command)
+        return
       case 'delset': {
         const table = this.#table(command)
         const set =
@@ -148,16 +156,21 @@ export class Transaction {
             : [...table.sets.values()].find((one) => one.handle === command.handle)
         if (!set) throw new Refused('ENOENT', 'set')
         if (set.uses > 0) throw new Refused('EBUSY', 'set')
-        return this.#removeSet(set)
+        this.#removeSet(set)
+        return
       }
       case 'newelements':
-        return this.#newElements(command)
+        this.#newElements(command)
+        return
       case 'delelements':
-        return this.#deleteElements(command)
+        this.#deleteElements(command)
+        return
       case 'newobject':
-        return this.#newObject(command)
+        this.#newObject(command)
+        return
       case 'delobject':
-        return this.#deleteObject(command)
+        this.#deleteObject(command)
+        return
       case 'reset': {
         const object = this.#table(command).objects.get(`${command.type} ${command.name}`)
         if (!object) throw new Refused('ENOENT', 'object')

@@ -204,11 +204,17 @@ class Parser {
     const glued = equals < 0 ? undefined : word.slice(equals + 1)
     const own = this.#extensionOption(name)
     const exact = LONG.find(([one]) => one === name)
-    if (own && (own.exact || !exact)) return this.#extension(own.loaded, own.name, glued, word)
+    if (own && (own.exact || !exact)) {
+      this.#extension(own.loaded, own.name, glued, word)
+      return
+    }
     const known = exact ?? unique(LONG.filter(([one]) => one.startsWith(name)))
     if (!known) {
       // The protocol's own match may know it: `-p tcp --dport`.
-      if (this.#loadProtocol() !== undefined) return this.#long(word)
+      if (this.#loadProtocol() !== undefined) {
+        this.#long(word)
+        return
+      }
       throw new UsageError(`unknown option "${word}"`)
     }
     this.#option(known[1], known[2] === 1 ? (glued ?? this.#value(word)) : glued, word)

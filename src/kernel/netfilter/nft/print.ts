@@ -93,7 +93,8 @@ class RulePrinter {
     switch (one.expr) {
       case 'cmp':
       case 'range':
-        return this.#compare(one)
+        this.#compare(one)
+        return
       case 'lookup': {
         const key = this.#concat(one.of)
         this.#push(`${key.text} ${one.invert ? '!= ' : ''}${this.#setText(one.set)}`)
@@ -356,7 +357,10 @@ class RulePrinter {
       const spoken = this.#speak(load)
       if (!spoken.whole || spoken.type.flags) {
         const of = this.#speak(inner)
-        if (of.type.flags) return this.#flags(one, of, load.mask)
+        if (of.type.flags) {
+          this.#flags(one, of, load.mask)
+          return
+        }
         const prefix = of.type.name === 'ipv4_addr' ? prefixOf(load.mask) : undefined
         if (prefix !== undefined) {
           this.#push(`${of.text} ${opText(one.op)}${formatIpv4(one.value)}/${prefix}`)
@@ -600,8 +604,7 @@ function elementTexts(set: SetMessage, settings: PrintSettings): string[] {
       else if (one.expr === 'limit') text += ` ${limitText(one)}`
       else if (one.expr === 'quota') text += ` ${quotaText(one, settings.stateless)}`
     }
-    if (element.timeoutMs !== undefined)
-      text += ` timeout ${formatTime(element.timeoutMs)}`
+    if (element.timeoutMs !== undefined) text += ` timeout ${formatTime(element.timeoutMs)}`
     if (element.expiresMs !== undefined && !settings.stateless) text += ` expires ${formatTime(element.expiresMs)}`
     if (element.comment !== undefined) text += ` comment "${element.comment}"`
     if (element.verdict) text += ` : ${verdictText(element.verdict)}`

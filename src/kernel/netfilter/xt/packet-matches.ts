@@ -163,7 +163,7 @@ export const mac: XtMatch<MacInfo> = {
   run(info) {
     const one = info as unknown as MacInfo
     return ({ packet, in: device }) => {
-      if (!device || device.looks.hardwareType !== 1) return false
+      if (device?.looks.hardwareType !== 1) return false
       return (packet.macSrc === one.mac) !== one.inverted
     }
   },
