@@ -279,7 +279,7 @@ export function newClass(host: Host, message: unknown): NetlinkAnswer {
   if (device === undefined) return refuse('ENODEV')
   const found = classPlace(treeOf(device), request.classid, request.parent)
   if ('ok' in found) return found
-  const { sch, classes, clid, portid, cl } = found
+  const { classes, clid, portid, cl } = found
   if (cl === undefined && !request.create) return refuse('ENOENT')
   if (cl !== undefined && request.exclusive) return refuse('EEXIST')
   if (classes.change === undefined) return refuse('EOPNOTSUPP')
