@@ -73,6 +73,7 @@ const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'user/hping': ['hping3 --version', /^hping3 version 3\.0\.0-alpha-2/m],
   'user/http': ['curl --version', /^curl 7\.88\.1/m],
   'user/socat': ['socat -V', /^socat version 1\.7\.4\.4/m],
+  'user/iperf': ['iperf3 -v', /^iperf 3\.12/m],
   'user/dns': ['dig -v', /^DiG 9\.18/m],
   'user/radvd': ['radvd -v', /^Version: 2\.19$/m],
   'user/netcat': ['nc -h', /^OpenBSD netcat/m],

@@ -19,6 +19,7 @@ import { coreutils } from '#user/coreutils'
 import { dns } from '#user/dns'
 import { hping } from '#user/hping'
 import { http } from '#user/http'
+import { iperf } from '#user/iperf'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
 import { libc } from '#user/libc'
@@ -56,6 +57,7 @@ export const OPTIONAL: Room[] = [
   dns,
   http,
   socat,
+  iperf,
 ]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */

@@ -3,9 +3,19 @@ import { encodeLatin1 } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { getopt } from '#base/text'
 import { type Body, ERRNO, type Errno, type Sys, strerror } from '#kernel/core'
-import { Exit, gaiStrerror, lookupHost, Stdio, withPort } from '#user/libc'
+import {
+  connectWithin,
+  Exit,
+  gaiStrerror,
+  lookupHost,
+  receiveSome,
+  Stdio,
+  sendWhole,
+  type Task,
+  Tasks,
+  withPort,
+} from '#user/libc'
 import { type Field, fieldOf, headEnd } from './message.ts'
-import { connectWithin, receiveSome, sendWhole, type Task, Tasks } from './tasks.ts'
 
 const USAGE = `Usage: ab [options] [http[s]://]hostname[:port]/path
 Options are:

@@ -4,7 +4,18 @@ import { NotModelled } from '#base/check'
 import { getopt } from '#base/text'
 import { type Body, ERRNO, type Errno, POLLIN, readTextFile, type Sys, strerror } from '#kernel/core'
 import { fileTime } from '#user/coreutils'
-import { addressOf, formatAddress, lookupHost, Stdio, withPort } from '#user/libc'
+import {
+  addressOf,
+  connectWithin,
+  formatAddress,
+  lookupHost,
+  receiveSome,
+  Stdio,
+  sendWhole,
+  type Task,
+  Tasks,
+  withPort,
+} from '#user/libc'
 import { formatTime } from '#user/shell'
 import {
   escapeHtml,
@@ -26,7 +37,6 @@ import {
   type ServerBlock,
   type Upstream,
 } from './nginx-config.ts'
-import { connectWithin, receiveSome, sendWhole, type Task, Tasks } from './tasks.ts'
 
 const VERSION = 'nginx/1.22.1'
 const HEAD_MAX = 32 * 1024

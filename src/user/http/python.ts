@@ -3,10 +3,20 @@ import { decodeUtf8, encodeLatin1, encodeUtf8 } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { type Body, O_RDONLY, POLLIN, type Stat, type Sys, strerror } from '#kernel/core'
 import { fileTime } from '#user/coreutils'
-import { addressOf, formatAddress, gaiStrerror, lookupHost, Stdio, withPort } from '#user/libc'
+import {
+  addressOf,
+  formatAddress,
+  gaiStrerror,
+  lookupHost,
+  receiveSome,
+  Stdio,
+  sendWhole,
+  type Task,
+  Tasks,
+  withPort,
+} from '#user/libc'
 import { formatTime } from '#user/shell'
 import { escapeHtml, type Field, fieldOf, httpDate, parseHttpDate, percentDecode, percentEncode } from './message.ts'
-import { receiveSome, sendWhole, type Task, Tasks } from './tasks.ts'
 
 const SERVER = 'SimpleHTTP/0.6 Python/3.11.2'
 /** rfile's buffer, and the longest line. */

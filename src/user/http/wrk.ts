@@ -3,9 +3,18 @@ import { encodeLatin1 } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { getopt } from '#base/text'
 import { type Body, type Errno, type Sys, strerror } from '#kernel/core'
-import { gaiStrerror, lookupHost, Stdio, withPort } from '#user/libc'
+import {
+  connectWithin,
+  gaiStrerror,
+  lookupHost,
+  receiveSome,
+  Stdio,
+  sendWhole,
+  type Task,
+  Tasks,
+  withPort,
+} from '#user/libc'
 import { ChunkDecoder, type Field, fieldOf, headEnd } from './message.ts'
-import { connectWithin, receiveSome, sendWhole, type Task, Tasks } from './tasks.ts'
 
 const USAGE = `Usage: wrk <options> <url>                            
   Options:                                            

@@ -16,6 +16,7 @@ export { exactly, exchangeTcp } from './res-send.ts'
 export { parseResolvConf, type ResolverConfig, readResolvConf } from './resolv-conf.ts'
 export { serviceName, servicePort } from './services.ts'
 export { Exit, joined, Stdio } from './stdio.ts'
+export * from './tasks.ts'
 
 /** The files that it reads. There is no name server unless the lab runs one: resolv.conf is empty. */
 export const libc: Room = {
