@@ -1,11 +1,12 @@
 /**
  * Processes and settings as operators see them: ps, pgrep, pkill, killall, kill, sysctl, uptime, free, watch, dmesg,
- * hostname, modprobe, lsmod, rmmod. All of them read /proc as the real ones do.
+ * hostname, modprobe, lsmod, rmmod, nsenter, unshare. All of them read /proc as the real ones do.
  *
  *     image.install(procps)
  *     // then, on a host: sysctl -w net.ipv4.ip_forward=1; pkill -f 'ping .* 10.0.0.1'
  */
 import type { Room } from '#kernel/core'
+import { nsenter, unshare } from './namespaces.ts'
 import { killall, killCommand, pgrep, pkill } from './pgrep.ts'
 import { ps } from './ps.ts'
 import { sysctl } from './sysctl.ts'
@@ -15,7 +16,7 @@ export const procps: Room = {
   name: 'user/procps',
   needs: [],
   install(image) {
-    const bin = { ps, pgrep, pkill, killall, uptime, free, watch, dmesg, hostname }
+    const bin = { ps, pgrep, pkill, killall, uptime, free, watch, dmesg, hostname, nsenter, unshare }
     for (const [name, main] of Object.entries(bin)) image.program({ name, paths: [`/usr/bin/${name}`], main })
     image.program({ name: 'kill', paths: ['/usr/bin/kill'], main: killCommand })
     const sbin = { sysctl, modprobe, rmmod }
