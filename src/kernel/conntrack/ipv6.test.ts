@@ -61,3 +61,10 @@ test('masquerading', async () => {
   await run('b', 'ip -6 route del default')
   expect(await run('a', 'ping -6 -c 1 fd00:2::2')).toContain('1 received')
 })
+
+test('fragments are put together for the trackers, and cut again', async () => {
+  const { r, run } = await lab()
+  conntrackNeed(r, 'ip6')
+  expect(await run('a', 'ping -6 -c 1 -s 4000 fd00:2::2')).toContain('1 received')
+  expect(connections(r)).toMatchObject([{ protocol: 'icmpv6', replied: true }])
+})

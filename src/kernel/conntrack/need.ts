@@ -21,7 +21,7 @@ import {
 } from '#kernel/net'
 import { IPPROTO_ICMP } from '#wire/inet'
 import { type Conn, ctDirection, IP_CT_NEW, IP_CT_RELATED, IP_CT_RELATED_REPLY, IPS_NAT_MASK } from './conn.ts'
-import { defragHook } from './defrag.ts'
+import { defragHook, defragHook6 } from './defrag.ts'
 import { describeEnd } from './explain.ts'
 import { type Manip, natDone, natNull } from './nat.ts'
 import { isMangled, natIcmpError, natPacket } from './nat-packet.ts'
@@ -61,12 +61,13 @@ function hooksOf(host: Host, family: NatFamily): PacketHooks {
 }
 
 /** Fragments are to be put together on this host, whether connections are tracked or not (-m socket, TPROXY). */
-export function defragNeed(host: Host): void {
-  const needs = needsState.of(host).ip
+export function defragNeed(host: Host, family: NatFamily = 'ip'): void {
+  const needs = needsState.of(host)[family]
   if (needs.defrag++ > 0) return
   const { inet } = conntrackState.of(host)
-  const hooks = packetHooks(host)
-  const run = (context: HookContext) => defragHook(inet, context)
+  const hooks = hooksOf(host, family)
+  const gather = family === 'ip' ? defragHook : defragHook6
+  const run = (context: HookContext) => gather(inet, context)
   for (const hook of ['PRE_ROUTING', 'LOCAL_OUT'] as const) {
     hooks.add(hook, { name: 'defrag', priority: NF_IP_PRI_CONNTRACK_DEFRAG, run })
   }
@@ -76,7 +77,7 @@ export function defragNeed(host: Host): void {
 export function conntrackNeed(host: Host, family: NatFamily = 'ip'): void {
   const needs = needsState.of(host)[family]
   if (needs.conntrack++ > 0) return
-  if (family === 'ip') defragNeed(host)
+  defragNeed(host, family)
   const state = conntrackState.of(host)
   const hooks = hooksOf(host, family)
   const priority = NF_IP_PRI_CONNTRACK

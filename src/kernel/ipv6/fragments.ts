@@ -3,7 +3,7 @@
  * Linux 6.1 net/ipv6/reassembly.c: ipv6_frag_rcv(), ip6_frag_queue(), ip6_frag_reasm(); include/net/ipv6_frag.h.
  */
 import { Timer } from '#base/sim'
-import { type NetDevice, truesize } from '#kernel/net'
+import { type NetDevice, type Reassembled, truesize } from '#kernel/net'
 import {
   emitIp,
   extensionHeaders,
@@ -15,6 +15,7 @@ import {
   IP_MF,
   IP_OFFSET,
   IPPROTO_FRAGMENT,
+  ipLength,
   type Packet,
   parseIpv6Packet,
 } from '#wire/inet'
@@ -39,6 +40,8 @@ class Queue {
   first: Packet | undefined = undefined
   device: NetDevice | undefined = undefined
   memory = QUEUE_SIZE
+  /** The largest piece's length. */
+  largest = 0
   timer: Timer | undefined = undefined
 }
 
@@ -153,6 +156,7 @@ function add(
   queue.pieces.splice(at, 0, { start, end, bytes })
   queue.device = device
   queue.meat += end - start
+  queue.largest = Math.max(queue.largest, ipLength(packet))
   const size = truesize(packet)
   queue.memory += size
   fragments.memory += size
@@ -173,6 +177,7 @@ function add(
   whole.iif = packet.iif
   whole.packetType = packet.packetType
   whole.route = packet.route
+  whole.extra = { fragMaxSize: queue.largest } satisfies Reassembled
   return whole
 }
 

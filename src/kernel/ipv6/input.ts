@@ -3,6 +3,7 @@
  * Linux 6.1 net/ipv6/ip6_input.c; net/ipv6/ip6_output.c: ip6_forward().
  */
 import {
+  fragMaxSize,
   type NetDevice,
   NF_ACCEPT,
   PACKET_BROADCAST,
@@ -195,7 +196,8 @@ function ip6Forward(state: State6, packet: Packet, device: NetDevice, route: Rou
     return
   }
   const mtu = Math.max(route.mtu, 1280)
-  if (ipLength(packet) > mtu && packet.gsoSize === 0) {
+  const most = fragMaxSize(packet) // Of what was put together on the way, the pieces count.
+  if ((most === 0 ? ipLength(packet) : most) > mtu && packet.gsoSize === 0) {
     icmp6Error(packet, device, ICMPV6_PKT_TOOBIG, 0, mtu)
     counters.countIp('InTooBigErrors')
     counters.countIp('FragFails')

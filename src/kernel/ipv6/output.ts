@@ -5,7 +5,15 @@
  * ip6_make_flowlabel(); net/ipv6/output_core.c: __ip6_local_out(), ipv6_select_ident().
  */
 import type { Errno } from '#kernel/core'
-import { type Neighbour, type NetDevice, NF_ACCEPT, NF_DROP, PACKET_MULTICAST, runHooks } from '#kernel/net'
+import {
+  fragMaxSize,
+  type Neighbour,
+  type NetDevice,
+  NF_ACCEPT,
+  NF_DROP,
+  PACKET_MULTICAST,
+  runHooks,
+} from '#kernel/net'
 import {
   ETH_P_IPV6,
   emitIp,
@@ -85,6 +93,11 @@ export function ip6Output(
     if (verdict !== NF_ACCEPT) return verdict === NF_DROP ? 'EPERM' : undefined
   }
   const mtu = flags & OUT6_DEVICE_MTU ? (link6(device)?.mtu6 ?? device.mtu) : route.mtu
+  const most = fragMaxSize(packet)
+  if (most !== 0 && most <= mtu && ipLength(packet) > most) {
+    // What was put together on the way goes on in pieces no larger than those that came.
+    return fragment(state, packet, route, Math.max(most, 1280), flags | OUT6_IGNORE_DF)
+  }
   if (ipLength(packet) <= mtu || packet.gsoSize !== 0) return finish(state, packet, route, flags)
   return fragment(state, packet, route, mtu, flags)
 }

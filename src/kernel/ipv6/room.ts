@@ -11,7 +11,7 @@ import {
   packetTypes,
 } from '#kernel/net'
 import type { Ipv6Address } from '#wire/inet'
-import { masqueradeSource6, redirectTo6, reroute6 } from './for-netfilter.ts'
+import { gather6, masqueradeSource6, redirectTo6, reroute6 } from './for-netfilter.ts'
 import { link6 } from './inet6dev.ts'
 import { ip6Receive } from './input.ts'
 import { netdevEvent } from './links.ts'
@@ -50,6 +50,7 @@ function install(image: KernelImage): void {
     reroute: reroute6,
     masqueradeSource: masqueradeSource6,
     redirectTo: redirectTo6,
+    gather: gather6,
   })
   installSysctls6(image)
   installProc6(image)

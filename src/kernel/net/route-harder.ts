@@ -16,6 +16,8 @@ export interface Ipv6ForNat {
   masqueradeSource?(device: NetDevice, dst: Ipv6Address): Ipv6Address | undefined
   /** @param device the one that the packet came by; undefined if it was made here */
   redirectTo?(device: NetDevice | undefined): Ipv6Address | undefined
+  /** A packet that is whole, itself or the one that its last fragment makes; undefined: it waits for others. */
+  gather?(packet: Packet, device: NetDevice): Packet | undefined
 }
 
 /** An image's. */
