@@ -190,6 +190,16 @@ export function changeFdb(session: Session, words: Words, flags: NewFlags | unde
   return 0
 }
 
+/** A refusal is -2 to it. */
+function answered(session: Session, query: FdbQuery): FdbMessage[] {
+  try {
+    return session.ask<FdbMessage>(query)
+  } catch (refusal) {
+    if (refusal instanceof Refusal) throw new Refusal(refusal.message, 254)
+    throw refusal
+  }
+}
+
 /** `bridge fdb get`. */
 export function getFdb(session: Session, words: Words): number {
   let name: string | undefined
@@ -226,7 +236,7 @@ export function getFdb(session: Session, words: Words): number {
     query.bridge = index
   }
   const { out, options } = session
-  const found = session.ask<FdbMessage>(query)
+  const found = answered(session, query)
   out.begin(options.json)
   for (const entry of found) showOne(session, entry, true)
   out.end()
