@@ -1,5 +1,6 @@
 /** Tools that say one thing: echo, printf, test, true, pwd, uname, id, stat, readlink, which, getent and the like. */
-import { type Program, type Sys, strerror } from '#kernel/core'
+import { type Body, type Program, type Sys, strerror } from '#kernel/core'
+import { formatAddress, lookupAddress, lookupHost, parseAddress } from '#user/libc'
 import { formatPrintf, formatTime, runTest, unescapeEcho } from '#user/shell'
 import { GROUP, modeText, USER } from './ls.ts'
 import { defineTool, fileTime, Io, needOperands, quote, Reader, type Tool } from './tool.ts'
@@ -479,6 +480,36 @@ export const which: Program = {
   },
 }
 
+/** gethostbyname2(3) for both families, IPv6 first, or gethostbyaddr(3). */
+function* hostEntry(sys: Sys, key: string): Body<string | undefined> {
+  const number = parseAddress(key)
+  if (number) {
+    const found = yield* lookupAddress(sys, number)
+    return found.ok ? `${[formatAddress(number).padEnd(15), found.name, ...found.aliases].join(' ')}\n` : undefined
+  }
+  for (const family of ['AF_INET6', 'AF_INET'] as const) {
+    const found = yield* lookupHost(sys, key, { family })
+    if (!found.ok) continue
+    const { addresses, canonical, aliases } = found.value
+    return addresses.map((one) => `${[formatAddress(one).padEnd(15), canonical, ...aliases].join(' ')}\n`).join('')
+  }
+  return undefined
+}
+
+/** getaddrinfo(3): each address three times, the first with its name. */
+function* addressEntries(sys: Sys, key: string, database: string): Body<string | undefined> {
+  const found = yield* lookupHost(sys, key, database === 'ahostsv4' ? { family: 'AF_INET' } : { addrConfig: true })
+  if (!found.ok) return undefined
+  const { addresses, canonical } = found.value
+  return addresses
+    .flatMap((one, i) => {
+      const address = formatAddress(one).padEnd(15)
+      return [`${address} STREAM ${i === 0 ? canonical : ''}`, `${address} DGRAM  `, `${address} RAW    `]
+    })
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
 export const getent = defineTool({
   name: 'getent',
   version: 'getent (Debian GLIBC 2.36-9+deb12u10) 2.36',
@@ -528,12 +559,14 @@ Get entries from a database of the name service: ahosts, ahostsv4, group, hosts,
     let status = 0
     if (keys.length === 0) for (const row of rows) yield* io.out(`${show(row)}\n`)
     for (const key of keys) {
-      const found = rows.filter((row) =>
-        hosts ? row.split(/\s+/).includes(key) : row.split(/[:\s]+/)[0] === key || row.split(':')[2] === key,
-      )
-      const literal = hosts && found.length === 0 && /^\d+\.\d+\.\d+\.\d+$/.test(key) && database !== 'hosts'
-      if (found.length > 0) yield* io.out(`${show(found[0]!)}\n`)
-      else if (literal) yield* io.out(`${show(`${key} ${key}`)}\n`)
+      if (hosts) {
+        const text = yield* database === 'hosts' ? hostEntry(io.sys, key) : addressEntries(io.sys, key, database)
+        if (text === undefined) status = 2
+        else yield* io.out(text)
+        continue
+      }
+      const found = rows.find((row) => row.split(/[:\s]+/)[0] === key || row.split(':')[2] === key)
+      if (found !== undefined) yield* io.out(`${show(found)}\n`)
       else status = 2
     }
     return status

@@ -454,7 +454,10 @@ class Worker {
     }
     if (tooLong) return { request, status: lines.length > 0 ? 400 : 414 }
     const match = /^([A-Z_-]+) (\S+)(?: HTTP\/(\d)\.(\d+))?$/.exec(first)
-    if (!match) return { request, status: 400 }
+    if (!match) {
+      request.version = '1.0' // A head goes out all the same.
+      return { request, status: 400 }
+    }
     const [, method, target, major, minor] = match
     request.method = method!
     request.target = target!

@@ -153,6 +153,9 @@ function* byDns(sys: Sys, name: string, family: string, hints: LookupHints): Bod
     }
     const found = collect(candidate, sent.answers)
     if (found.addresses.length > 0) return { ok: true, value: found }
+    // An alias that leads nowhere is an answer: nothing else is looked for.
+    if (sent.answers.some((answer) => answer?.rcode === 0 && answer.answers.length > 0))
+      return { ok: false, error: 'EAI_NODATA' }
     if (sent.answers.some((answer) => answer?.rcode === 0)) nodata = true
   }
   if (trouble) error = 'EAI_AGAIN'

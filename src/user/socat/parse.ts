@@ -36,13 +36,18 @@ function cut(text: string, at: string, most = Number.POSITIVE_INFINITY): string[
   return parts
 }
 
+const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', a: '\x07', b: '\b', f: '\f', v: '\v', '0': '\0' }
+
+/** Quotes go, and backslashes mean what they do in C. */
 function unquote(text: string): string {
   let out = ''
   let quote = ''
   for (let i = 0; i < text.length; i++) {
     const char = text[i]!
-    if (char === '\\' && i + 1 < text.length && quote !== "'") out += text[++i]!
-    else if (quote === '' && (char === '"' || char === "'")) quote = char
+    if (char === '\\' && i + 1 < text.length && quote !== "'") {
+      const next = text[++i]!
+      out += ESCAPES[next] ?? next
+    } else if (quote === '' && (char === '"' || char === "'")) quote = char
     else if (char === quote) quote = ''
     else out += char
   }
@@ -61,26 +66,7 @@ export function parseSpec(text: string): Spec {
   const [word = '', ...parameters] = cut(head, ':')
   if (word.includes('/')) return { keyword: 'GOPEN', given: word, parameters: [unquote(head)], options }
   const keyword = word.toUpperCase()
-  // A command keeps its quotes and colons.
-  if (keyword === 'EXEC' || keyword === 'SYSTEM') {
-    const command = parameters.join(':')
-    return {
-      keyword,
-      given: word,
-      parameters: parameters.length > 0 ? [keyword === 'EXEC' ? stripOuter(command) : unquoteOuter(command)] : [],
-      options,
-    }
-  }
   return { keyword, given: word, parameters: parameters.map(unquote), options }
-}
-
-function stripOuter(text: string): string {
-  return text
-}
-
-function unquoteOuter(text: string): string {
-  const match = /^(["'])(.*)\1$/s.exec(text)
-  return (match ? match[2]! : text).replace(/\\([,:!\\])/g, '$1')
 }
 
 /** Both halves of `one!!other`, or the same one twice. */

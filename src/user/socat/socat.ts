@@ -83,6 +83,8 @@ class Socat {
   #signal: { name: string; number: number } | undefined
   #children = 0
   #childDied = false
+  /** What EXEC and SYSTEM run. */
+  readonly #programs = new Set<number>()
   /** What a forked child does with the connection that was opened. */
   #continue: ((self: Socat, opened: Channel) => Body<number>) | undefined = undefined
   readonly #counts = [0, 0]
@@ -211,6 +213,12 @@ class Socat {
       for (;;) {
         const gone = yield* this.sys.waitpid(-1, { noHang: true })
         if (!gone.ok || gone.value === undefined) break
+        const { pid, exit = 0 } = gone.value
+        if (this.#programs.delete(pid)) {
+          if (exit === 0) continue
+          yield* this.#log('E', `waitpid(): child ${pid} exited with status ${exit}`)
+          throw new Ended(1)
+        }
         if (this.#children > 0) this.#children--
       }
     }
@@ -485,6 +493,7 @@ class Socat {
       return 1
     })
     sys.close(its)
+    this.#programs.add(pid)
     yield* this.#log('N', `forked off child process ${pid}`)
     yield* this.#log('N', `forked off child process ${pid}`)
     return channel({ readFd: way === 'write' ? -1 : mine, writeFd: way === 'read' ? -1 : mine, kind: 'stream', pid })
@@ -635,8 +644,7 @@ class Socat {
     const made = this.sys.socket('AF_UNIX', 'SOCK_STREAM', 0)
     if (!made.ok) return yield* this.#fail(`socket(): ${strerror(made.errno)}`)
     const done = yield* this.sys.connect(made.value, name)
-    if (!done.ok)
-      yield* this.#fail(`connect(${made.value}, ${nameText(name)}, ${path.length + 2}): ${strerror(done.errno)}`)
+    if (!done.ok) yield* this.#fail(`connect(, ${nameText(name)}, ${path.length + 2}): ${strerror(done.errno)}`)
     yield* this.#log('N', 'successfully connected from local address AF=1 ""')
     return channel({
       readFd: way === 'write' ? -1 : made.value,
@@ -698,6 +706,7 @@ class Socat {
     yield* this.#setOptions(fd, spec)
     if (local && name.family === 'AF_UNIX') {
       if (this.#option(spec.options, 'unlink-early')) sys.unlink(name.path)
+      if (sys.lstat(name.path).ok) yield* this.#fail(`"${name.path}" exists`)
       if (!name.path.startsWith('\0')) this.#unlinks.push(name.path)
     }
     const bound = sys.bind(fd, name)
@@ -764,7 +773,12 @@ class Socat {
       return (function* (): Body<number> {
         if (listener >= 0) child.close(listener)
         copy.#describe(child, from, own)
-        return yield* rest(copy, opened)
+        try {
+          return yield* rest(copy, opened)
+        } catch (error) {
+          if (error instanceof Ended || error instanceof Exit) return error.status
+          throw error
+        }
       })()
     })
     sys.close(fd)
