@@ -1,6 +1,8 @@
 /** Frames and filters for comparisons with the real tcpdump: few addresses and ports, so that filters meet them. */
+
+import { internetChecksum, sumWords } from '#base/bytes'
 import type { RandomStream } from '#base/sim'
-import { emitFrame, Packet, parseFrame } from '#wire/inet'
+import { emitFrame, ipv6Bytes, Packet, parseFrame, parseIpv6, RAW_ETHERNET_PAYLOAD } from '#wire/inet'
 
 const ADDRESSES = [0x0a000001, 0x0a000002, 0x0a000105, 0xc0a80114, 0xe0000001, 0xffffffff, 0x0a0000ff, 0]
 const MACS = [0x020000000100, 0x020000000200, 0xffffffffffff, 0x01005e000001, 0]
@@ -71,6 +73,107 @@ function ipPacket(random: RandomStream, depth = 0): Packet {
   return packet
 }
 
+const ADDRESSES6 = ['fd00:1::1', 'fd00:1::2', 'fe80::1', 'ff02::1', 'ff02::1:ff00:1', '::', '2001:db8::ffff:a00:1'].map(
+  (text) => ipv6Bytes(parseIpv6(text)!),
+)
+
+const word = (value: number) => [(value >>> 8) & 255, value & 255]
+
+function ndOptions(random: RandomStream): number[] {
+  const all: number[] = []
+  for (let i = random.below(4); i > 0; i--) {
+    const type = pick(random, [1, 2, 3, 4, 5, 14, 24, 25, 7, 8])
+    const units = random.below(12) === 0 ? random.below(6) : ({ 3: 4, 4: 3, 24: 1 + random.below(3), 25: 3 }[type] ?? 1)
+    const body = [...random.bytes(Math.max(1, units) * 8)]
+    body[0] = type
+    body[1] = units
+    if (type === 3 && random.below(2) === 0) body.fill(255, 4, 8)
+    all.push(...body)
+  }
+  return all
+}
+
+function icmp6Message(random: RandomStream, depth: number): number[] {
+  const address = () => [...pick(random, ADDRESSES6)]
+  const type = pick(
+    random,
+    [1, 1, 2, 3, 4, 128, 129, 130, 131, 132, 133, 134, 134, 135, 135, 136, 136, 137, 143, 143, 200],
+  )
+  const code = type < 5 ? random.below(8) : 0
+  const rest = type === 143 ? [0, 0, 0, random.below(3)] : [...random.bytes(4)]
+  const head = [type, code, 0, 0, ...rest]
+  if (type < 5)
+    return [...head, ...ip6Packet(random, depth + 1).slice(0, random.below(4) === 0 ? random.below(60) : 200)]
+  if (type === 133) return [...head, ...ndOptions(random)]
+  if (type === 134) return [...head, ...random.bytes(8), ...ndOptions(random)]
+  if (type === 135 || type === 136) return [...head, ...address(), ...ndOptions(random)]
+  if (type === 137) return [...head, ...address(), ...address(), ...ndOptions(random)]
+  if (type >= 130 && type <= 132)
+    return [
+      ...head,
+      ...address(),
+      ...(random.below(2) === 0 ? [random.below(16), random.below(256), 0, random.below(3), ...address()] : []),
+    ]
+  if (type !== 143) return [...head, ...random.bytes(random.below(30))]
+  const records: number[] = []
+  for (let i = rest[3]!; i > 0; i--) {
+    const sources = random.below(3)
+    records.push(random.below(8), 0, 0, sources, ...address())
+    for (let j = 0; j < sources; j++) records.push(...address())
+  }
+  return [...head, ...records]
+}
+
+/** An IPv6 packet of some protocol with some extension headers. */
+function ip6Packet(random: RandomStream, depth = 0): number[] {
+  const src = pick(random, ADDRESSES6)
+  const dst = pick(random, ADDRESSES6)
+  const protocol = pick(random, [58, 58, 58, 17, 6, 6, 59, 253, 44])
+  let body = [...random.bytes(random.below(40))]
+  if (protocol === 58 && depth < 2) body = icmp6Message(random, depth)
+  if (protocol === 17)
+    body = [...word(pick(random, PORTS)), ...word(pick(random, PORTS)), ...word(body.length + 8), 0, 0, ...body]
+  if (protocol === 6)
+    body = [
+      ...word(pick(random, PORTS)),
+      ...word(pick(random, PORTS)),
+      ...random.bytes(8),
+      0x50,
+      random.below(64),
+      ...random.bytes(2),
+      0,
+      0,
+      0,
+      0,
+      ...body,
+    ]
+  const at = { 58: 2, 17: 6, 6: 16 }[protocol]
+  if (at !== undefined && body.length > at + 1 && random.below(6) > 0) {
+    const pseudo = sumWords(Uint8Array.from([...src, ...dst]), 0, 32, protocol + body.length)
+    body.splice(at, 2, ...word(internetChecksum(Uint8Array.from(body), 0, body.length, pseudo)))
+  }
+  let next = protocol
+  if (random.below(4) === 0) {
+    body = [next, 0, 0, pick(random, [0, 1, 8, 9]), ...random.bytes(4), ...body]
+    next = 44
+  }
+  if (random.below(4) === 0) {
+    const options = [
+      [5, 2, 0, 0, 1, 0],
+      [1, 4, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0, 0],
+      [5, 3, 0, 0, 0, 0],
+      [30, 4, 1, 2, 3, 4],
+      [1, 9, 0, 0, 0, 0],
+    ]
+    body = [next, 0, ...pick(random, options), ...body]
+    next = pick(random, [0, 60])
+  }
+  const flow = random.below(3) === 0 ? [...random.bytes(3)] : [0, 0, 0]
+  const hops = pick(random, [255, 64, 1])
+  return [0x60 | (flow[0]! & 15), flow[1]!, flow[2]!, 0, ...word(body.length), next, hops, ...src, ...dst, ...body]
+}
+
 function arpPacket(random: RandomStream): Packet {
   const packet = new Packet()
   packet.etherType = 0x0806
@@ -84,11 +187,17 @@ function arpPacket(random: RandomStream): Packet {
 
 /** A frame that is likely to mean something, and sometimes is cut short or written over. */
 export function likelyFrame(random: RandomStream): Uint8Array {
-  const kind = random.below(10)
+  const kind = random.below(14)
   let packet: Packet
   if (kind < 2) packet = arpPacket(random)
   else if (kind < 9) packet = ipPacket(random)
-  else {
+  else if (kind >= 10) {
+    packet = new Packet()
+    packet.etherType = 0x86dd
+    packet.buffer = Uint8Array.from(ip6Packet(random))
+    packet.length = packet.buffer.length
+    packet.raw = RAW_ETHERNET_PAYLOAD
+  } else {
     packet = new Packet()
     packet.etherType = pick(random, [0x0807, 0x8035, 0x1234, 0x9000])
     packet.buffer = random.bytes(random.below(40))

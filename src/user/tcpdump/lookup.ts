@@ -1,13 +1,15 @@
 /** Names by the host's own files: /etc/hosts, /etc/services, /etc/protocols, /etc/networks. There is no DNS here. */
 import { type Body, readTextFile, type Sys } from '#kernel/core'
 import type { LinkMessage } from '#kernel/net'
-import { parseIpv4 } from '#wire/inet'
+import { type Ipv6Address, parseIpv4, parseIpv6 } from '#wire/inet'
 import type { Names } from './filter/names.ts'
 import type { PrintNames } from './print/printer.ts'
 
 export class Lookup implements PrintNames {
   readonly #hosts = new Map<string, number[]>()
   readonly #addresses = new Map<number, string>()
+  readonly #hosts6 = new Map<string, Ipv6Address[]>()
+  readonly #addresses6 = new Map<Ipv6Address, string>()
   /** By `port/protocol`. */
   readonly #services = new Map<string, string>()
   readonly #ports = new Map<string, { tcp?: number; udp?: number }>()
@@ -19,7 +21,14 @@ export class Lookup implements PrintNames {
     this.links = links
     for (const [text = '', ...names] of lines(files.hosts)) {
       const address = parseIpv4(text)
-      if (address === undefined || names.length === 0) continue
+      if (names.length === 0) continue
+      if (address === undefined) {
+        const address6 = parseIpv6(text)
+        if (address6 === undefined) continue
+        for (const name of names) push(this.#hosts6, name.toLowerCase(), address6)
+        if (!this.#addresses6.has(address6)) this.#addresses6.set(address6, names[0]!)
+        continue
+      }
       for (const name of names) push(this.#hosts, name.toLowerCase(), address)
       if (!this.#addresses.has(address)) this.#addresses.set(address, names[0]!)
     }
@@ -52,6 +61,10 @@ export class Lookup implements PrintNames {
     return this.#addresses.get(address)
   }
 
+  host6(address: Ipv6Address): string | undefined {
+    return this.#addresses6.get(address)
+  }
+
   port(port: number, protocol: 'tcp' | 'udp'): string | undefined {
     return this.#services.get(`${port}/${protocol}`)
   }
@@ -63,6 +76,7 @@ export class Lookup implements PrintNames {
   /** The same, for filters. */
   readonly forFilters: Names = {
     host: (name) => this.#hosts.get(name.toLowerCase()) ?? [],
+    host6: (name) => this.#hosts6.get(name.toLowerCase()) ?? [],
     port: (name) => this.#ports.get(name) ?? {},
     protocol: (name) => this.#protocolNumbers.get(name),
     network: (name) => this.#networks.get(name),
@@ -77,7 +91,7 @@ function lines(text: string): string[][] {
     .map((line) => line.split(/\s+/))
 }
 
-function push(map: Map<string, number[]>, key: string, value: number): void {
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
   const list = map.get(key)
   if (!list) map.set(key, [value])
   else if (!list.includes(value)) list.push(value)

@@ -1,6 +1,9 @@
+import type { Ipv6Address } from '#wire/inet'
+
 /** What a filter asks of the host that it is compiled on: names of hosts, services, protocols, networks. */
 export interface Names {
   host(name: string): number[]
+  host6(name: string): Ipv6Address[]
   /** Of /etc/services: the ports of TCP and UDP. */
   port(name: string): { tcp?: number; udp?: number }
   /** Of /etc/protocols. */
@@ -11,6 +14,7 @@ export interface Names {
 
 export const NO_NAMES: Names = {
   host: () => [],
+  host6: () => [],
   port: () => ({}),
   protocol: () => undefined,
   network: () => undefined,
@@ -30,30 +34,4 @@ export const ETHER_PROTOCOLS: Record<string, number> = {
   moprc: 0x6002,
   rarp: 0x8035,
   sca: 0x6007,
-}
-
-/** IPv6 text as its 16 bytes. */
-export function parseIpv6(text: string): Uint8Array | undefined {
-  const halves = text.split('::')
-  if (halves.length > 2) return undefined
-  const words = (half: string): number[] | undefined => {
-    if (half === '') return []
-    const out: number[] = []
-    for (const part of half.split(':')) {
-      if (part.includes('.')) {
-        const bytes = part.split('.').map(Number)
-        if (bytes.length !== 4 || bytes.some((byte) => !(byte <= 255))) return undefined
-        out.push(bytes[0]! * 256 + bytes[1]!, bytes[2]! * 256 + bytes[3]!)
-      } else if (/^[0-9a-f]{1,4}$/i.test(part)) out.push(Number.parseInt(part, 16))
-      else return undefined
-    }
-    return out
-  }
-  const head = words(halves[0]!)
-  const tail = halves.length === 2 ? words(halves[1]!) : []
-  if (!head || !tail) return undefined
-  const missing = 8 - head.length - tail.length
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined
-  const all = [...head, ...new Array<number>(missing).fill(0), ...tail]
-  return Uint8Array.from(all.flatMap((word) => [word >>> 8, word & 255]))
 }

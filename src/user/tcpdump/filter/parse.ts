@@ -3,11 +3,12 @@
  * before it (`host a or b`). pcap-filter(7); libpcap 1.10.3 grammar.y.
  */
 import { NotModelled } from '#base/check'
+import { ipv6Bytes, parseIpv6 } from '#wire/inet'
 import type { Arithmetic } from './arithmetic.ts'
 import * as arithmetic from './arithmetic.ts'
 import { type Block, both, type Direction, either, type Link, negated } from './generate.ts'
 import { load8, load32 } from './load.ts'
-import { type Names, parseIpv6 } from './names.ts'
+import type { Names } from './names.ts'
 import { address, macAddress, named, numbered, plainProtocol, type Qualifiers } from './primitive.ts'
 import { FilterError, SYNTAX, type Token } from './scan.ts'
 
@@ -265,8 +266,9 @@ class Parser {
     const link = this.#link
     if (token.kind === 'mac') return macAddress(link, token.value, qualifiers)
     if (token.kind === 'ipv6') {
-      const bytes = parseIpv6(token.text)
-      if (!bytes) throw new FilterError(`bogus IPv6 address ${token.text}`)
+      const parsed = parseIpv6(token.text)
+      if (!parsed) throw new FilterError(`bogus IPv6 address ${token.text}`)
+      const bytes = ipv6Bytes(parsed)
       const bits = this.#accept('/') ? this.#number() : 128
       if (bits > 128) throw new FilterError('mask length must be <= 128')
       if (

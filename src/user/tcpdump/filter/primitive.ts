@@ -1,5 +1,5 @@
 /** What an address means under its qualifiers, and what libpcap says when it means nothing. gencode.c: gen_scode, gen_ncode, gen_mcode. */
-import { maskOf } from '#wire/inet'
+import { ipv6Bytes, maskOf } from '#wire/inet'
 import { type Block, type Direction, either, type Link, TRANSPORTS } from './generate.ts'
 import { ETHER_PROTOCOLS, type Names } from './names.ts'
 import { FilterError } from './scan.ts'
@@ -171,8 +171,16 @@ export function named(link: Link, names: Names, name: string, qualifiers: Qualif
     case 'host': {
       if (layer === 'ether' || layer === 'link') throw new FilterError(`unknown ether host '${name}'`)
       const addresses = names.host(name)
-      if (addresses.length === 0) throw new FilterError(`unknown host '${name}'`)
-      return addresses.map((value) => hosts(link, value, 0xffffffff, qualifiers)).reduce(either)
+      const addresses6 = names.host6(name)
+      if (addresses.length + addresses6.length === 0) throw new FilterError(`unknown host '${name}'`)
+      const four = layer === 'ip6' ? [] : addresses
+      const six = layer === 'default' || layer === 'ip6' ? addresses6 : []
+      if (four.length + six.length === 0)
+        throw new FilterError(`unknown host '${name}'${layer === 'default' ? '' : ' for specified address family'}`)
+      return [
+        ...six.map((value) => link.ip6Host(ipv6Bytes(value), 128, direction)),
+        ...four.map((value) => hosts(link, value, 0xffffffff, qualifiers)),
+      ].reduce(either)
     }
     case 'port': {
       const protocols = portProtocols(qualifiers, 'port')

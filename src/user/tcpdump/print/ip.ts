@@ -10,7 +10,7 @@ import { ipProtocolName } from './protocol-names.ts'
 import { printTcp } from './tcp.ts'
 import { printUdp } from './udp.ts'
 
-const PROTOCOLS: Record<number, string> = {
+export const PROTOCOLS: Record<number, string> = {
   0: 'Options',
   1: 'ICMP',
   2: 'IGMP',
@@ -42,12 +42,14 @@ const PROTOCOLS: Record<number, string> = {
 }
 
 /** Protocols that tcpdump takes apart and this doesn't yet. */
-const UNMODELLED = new Set([8, 9, 33, 41, 46, 47, 50, 51, 55, 58, 59, 77, 88, 89, 103, 108, 112, 113, 132, 143])
+export const UNMODELLED = new Set([8, 9, 33, 41, 46, 47, 50, 51, 55, 58, 59, 77, 88, 89, 103, 108, 112, 113, 132, 143])
 
 /** Where a packet's layers stand, for those who need the addresses around them. */
 export interface IpPlace {
   at: number
   fragment: boolean
+  /** IPv6. */
+  six?: boolean
 }
 
 export function printIp(printer: Printer, at: number, length: number): void {
@@ -143,7 +145,7 @@ function printBody(printer: Printer, at: number, headerLength: number, length: n
   else printer.put(` ${protocolName(printer, protocol)} ${length}`)
 }
 
-function protocolName(printer: Printer, protocol: number): string {
+export function protocolName(printer: Printer, protocol: number): string {
   return (printer.options.numeric ? undefined : ipProtocolName(protocol)) ?? `ip-proto-${protocol}`
 }
 
@@ -153,9 +155,23 @@ export function rightChecksum(bytes: Uint8Array, at: number, length: number, wor
   return ~foldSum(sumWords(bytes, at, length, sum) - found) & 0xffff
 }
 
+/** Who sends and who gets it, with a dot for the port behind; nothing if it was printed already, before an extension header. */
+export function ends(printer: Printer, place: IpPlace, protocol: number): { src: string; dst: string } {
+  if (place.six && printer.u8(place.at + 6) !== protocol) return { src: '', dst: '' }
+  const { src, dst } = addresses(printer, place)
+  return { src: `${src}.`, dst: `${dst}.` }
+}
+
+export function addresses(printer: Printer, place: IpPlace): { src: string; dst: string } {
+  return place.six
+    ? { src: printer.address6(place.at + 8), dst: printer.address6(place.at + 24) }
+    : { src: printer.address(place.at + 12), dst: printer.address(place.at + 16) }
+}
+
 /** The pseudo-header's sum for a transport of this length; a source route's end is the destination. */
 export function pseudoHeader(printer: Printer, place: IpPlace, protocol: number, length: number): number {
   const { bytes } = printer
+  if (place.six) return sumWords(bytes, place.at + 8, 32) + protocol + (length >>> 16) + (length & 0xffff)
   const dst = routeEnd(printer, place.at) ?? place.at + 16
   return sumWords(bytes, place.at + 12, 4) + sumWords(bytes, dst, 4) + protocol + length
 }

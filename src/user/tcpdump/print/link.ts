@@ -4,12 +4,12 @@ import { SLL2_HLEN } from '../cooked.ts'
 import { printArp } from './arp.ts'
 import { ETHER_TYPES } from './ether-types.ts'
 import { printIp } from './ip.ts'
+import { printIp6 } from './ip6.ts'
 import type { Printer } from './printer.ts'
 
 const TAGS = new Set([0x8100, 0x88a8, 0x9100, 0x9200])
 /** Types that tcpdump takes apart and this doesn't yet. */
 const UNMODELLED: Record<number, string> = {
-  34525: 'IPv6',
   34887: 'MPLS',
   34888: 'MPLS',
   34915: 'PPPoE',
@@ -50,18 +50,21 @@ function headerType(quiet: boolean, type: number): string {
   return ETHER_TYPES[type] ?? `Unknown Ethertype (0x${type.toString(16).padStart(4, '0')})`
 }
 
-/** @returns the length of the headers in front of what -x prints */
-export function printEthernet(printer: Printer, length: number): number {
+/**
+ * A frame at `from`: 0, or inside of a tunnel's packet.
+ * @returns the length of the headers in front of what -x prints
+ */
+export function printEthernet(printer: Printer, length: number, from = 0): number {
   const { options } = printer
   printer.protocol = 'ether'
   const captured = printer.end
-  if (captured < 14) {
+  if (captured < from + 14) {
     printer.truncated()
     return captured
   }
-  const addresses = () => printer.put(`${printer.mac(6)} > ${printer.mac(0)}, `)
-  let at = 14
-  let type = printer.u16(12)
+  const addresses = () => printer.put(`${printer.mac(from + 6)} > ${printer.mac(from)}, `)
+  let at = from + 14
+  let type = printer.u16(from + 12)
   let tagged = false
   while (TAGS.has(type)) {
     printer.protocol = 'vlan'
@@ -89,7 +92,7 @@ export function printEthernet(printer: Printer, length: number): number {
     printer.put(tagged && options.link ? ', ' : `, length ${length}: `)
   }
   if (options.link) header()
-  if (!printType(printer, type, at, length - at)) {
+  if (!printType(printer, type, at, length - (at - from))) {
     if (!options.link) header()
     if (!options.hasDump) printer.defaultPrint(at, captured - at)
   }
@@ -101,6 +104,7 @@ function printType(printer: Printer, type: number, at: number, length: number): 
   const unmodelled = UNMODELLED[type]
   if (unmodelled !== undefined) throw new NotModelled(`tcpdump: ${unmodelled}`)
   if (type === 0x0800) printIp(printer, at, length)
+  else if (type === 0x86dd) printIp6(printer, at, length)
   else if (type === 0x0806 || type === 0x8035) printArp(printer, at, length)
   else if (type === 0x9000) printLoopback(printer, at, length)
   else return false

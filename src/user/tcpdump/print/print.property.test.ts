@@ -14,6 +14,7 @@ import type { PrintNames } from './printer.ts'
 
 const NONE: PrintNames = {
   host: () => undefined,
+  host6: () => undefined,
   port: () => undefined,
   interface: () => undefined,
 }

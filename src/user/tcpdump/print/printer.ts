@@ -5,7 +5,7 @@
  * tcpdump 4.99.3 netdissect.h, print.c.
  */
 import { hexByte } from '#base/bytes'
-import { formatIpv4 } from '#wire/inet'
+import { formatIpv4, formatIpv6, type Ipv6Address, readIpv6 } from '#wire/inet'
 import { formatMac, readMac } from '#wire/link'
 
 export interface PrintOptions {
@@ -23,6 +23,7 @@ export interface PrintOptions {
 /** Names for numbers, where -n isn't given. */
 export interface PrintNames {
   host(address: number): string | undefined
+  host6(address: Ipv6Address): string | undefined
   /** Of /etc/services. */
   port(port: number, protocol: 'tcp' | 'udp'): string | undefined
   interface(index: number): string | undefined
@@ -120,6 +121,21 @@ export class Printer {
 
   addressName(address: number): string {
     return (this.options.numeric ? undefined : this.names.host(address)) ?? formatIpv4(address)
+  }
+
+  /** An IPv6 address, by name unless -n. */
+  address6(at: number): string {
+    this.need(at, 16)
+    const address = readIpv6(this.bytes, at)
+    return (this.options.numeric ? undefined : this.names.host6(address)) ?? formatIpv6(address)
+  }
+
+  /** A prefix of which only the first bytes are there. */
+  address6Part(at: number, length: number): string {
+    this.need(at, length)
+    const bytes = new Uint8Array(16)
+    bytes.set(this.bytes.subarray(at, at + Math.min(16, length)))
+    return formatIpv6(readIpv6(bytes, 0))
   }
 
   portName(port: number, protocol: 'tcp' | 'udp'): string {

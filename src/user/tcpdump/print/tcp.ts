@@ -2,7 +2,7 @@
 import { internetChecksum } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { TCP_DESTINATIONS, TCP_SOURCES } from './decoded-ports.ts'
-import { type IpPlace, pseudoHeader, rightChecksum } from './ip.ts'
+import { addresses, ends, type IpPlace, pseudoHeader, rightChecksum } from './ip.ts'
 import type { Printer } from './printer.ts'
 
 const SYN = 2
@@ -13,16 +13,16 @@ const URG = 32
 export function printTcp(printer: Printer, at: number, length: number, place: IpPlace): void {
   const { options } = printer
   printer.protocol = 'tcp'
-  const src = printer.address(place.at + 12)
-  const dst = printer.address(place.at + 16)
   if (!printer.has(at + 2, 2)) {
+    const { src, dst } = addresses(printer, place)
     printer.put(`${src} > ${dst}:`)
     printer.truncated()
     return
   }
+  const { src, dst } = ends(printer, place, 6)
   const srcPort = printer.u16(at)
   const dstPort = printer.u16(at + 2)
-  printer.put(`${src}.${printer.portName(srcPort, 'tcp')} > ${dst}.${printer.portName(dstPort, 'tcp')}: `)
+  printer.put(`${src}${printer.portName(srcPort, 'tcp')} > ${dst}${printer.portName(dstPort, 'tcp')}: `)
   if (!printer.has(at, 20)) {
     printer.truncated()
     return
@@ -86,7 +86,9 @@ function relative(
   const ack = printer.u32(at + 8)
   if (printer.options.absolute || !(flags & ACK)) return { seq, ack, edge: 0 }
   const [srcPort, dstPort] = [printer.u16(at), printer.u16(at + 2)]
-  const [src, dst] = [printer.u32(place.at + 12), printer.u32(place.at + 16)]
+  const [src, dst] = place.six
+    ? [hexAt(printer, place.at + 8, 16), hexAt(printer, place.at + 24, 16)]
+    : [printer.u32(place.at + 12), printer.u32(place.at + 16)]
   const reversed = srcPort > dstPort || (srcPort === dstPort && src > dst)
   const key = reversed ? `${dst} ${src} ${dstPort} ${srcPort}` : `${src} ${dst} ${srcPort} ${dstPort}`
   const known = printer.conversations.get(key)
@@ -98,6 +100,13 @@ function relative(
   }
   const [mine, theirs] = reversed ? [known.ack, known.seq] : [known.seq, known.ack]
   return { seq: (seq - mine) >>> 0, ack: (ack - theirs) >>> 0, edge: theirs }
+}
+
+/** Bytes as a text that is compared as they are. */
+function hexAt(printer: Printer, at: number, length: number): string {
+  let text = ''
+  for (let i = at; i < at + length; i++) text += printer.u8(i).toString(16).padStart(2, '0')
+  return text
 }
 
 const NAMES: Record<number, string> = {

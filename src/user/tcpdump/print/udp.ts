@@ -2,22 +2,23 @@
 import { internetChecksum } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { UDP_DESTINATIONS, UDP_SOURCES } from './decoded-ports.ts'
-import { type IpPlace, pseudoHeader, rightChecksum } from './ip.ts'
+import { ends, type IpPlace, pseudoHeader, rightChecksum } from './ip.ts'
 import type { Printer } from './printer.ts'
+import { printVxlan } from './vxlan.ts'
 
 export function printUdp(printer: Printer, at: number, available: number, place: IpPlace): void {
   const { options } = printer
   printer.protocol = 'udp'
-  const src = printer.address(place.at + 12)
-  const dst = printer.address(place.at + 16)
   if (!printer.has(at + 2, 2)) {
-    printer.put(`${src} > ${dst}: `)
+    const { src, dst } = ends(printer, place, 17)
+    if (src !== '') printer.put(`${src.slice(0, -1)} > ${dst.slice(0, -1)}: `)
     printer.truncated()
     return
   }
+  const { src, dst } = ends(printer, place, 17)
   const srcPort = printer.u16(at)
   const dstPort = printer.u16(at + 2)
-  printer.put(`${src}.${printer.portName(srcPort, 'udp')} > ${dst}.${printer.portName(dstPort, 'udp')}: `)
+  printer.put(`${src}${printer.portName(srcPort, 'udp')} > ${dst}${printer.portName(dstPort, 'udp')}: `)
   if (available < 8) {
     printer.put(`truncated-udp ${available}`)
     return
@@ -33,9 +34,9 @@ export function printUdp(printer: Printer, at: number, available: number, place:
   }
   const payload = claimed - 8
   const length = Math.min(payload, available - 8)
-  if (options.verbose > 1 && !options.noChecksums && !place.fragment) {
+  if (options.verbose > (place.six ? 0 : 1) && !options.noChecksums && !place.fragment) {
     const found = printer.u16(at + 6)
-    if (found === 0) printer.put('[no cksum] ')
+    if (found === 0 && !place.six) printer.put('[no cksum] ')
     else if (printer.has(at + 8, length)) {
       const pseudo = pseudoHeader(printer, place, 17, length + 8)
       if (internetChecksum(printer.bytes, at, length + 8, pseudo) === 0) printer.put('[udp sum ok] ')
@@ -46,6 +47,10 @@ export function printUdp(printer: Printer, at: number, available: number, place:
     }
   }
   if (!options.quiet) {
+    if (dstPort === 4789) {
+      printVxlan(printer, at + 8, payload)
+      return
+    }
     if (UDP_SOURCES.has(srcPort)) throw new NotModelled(`tcpdump: what comes from UDP port ${srcPort}`)
     if (UDP_DESTINATIONS.has(dstPort)) throw new NotModelled(`tcpdump: what goes to UDP port ${dstPort}`)
   }
