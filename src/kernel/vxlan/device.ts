@@ -28,7 +28,18 @@ import {
   updatePmtu,
 } from '#kernel/net'
 import { ecnIn, ecnOut, withinLimit } from '#kernel/tunnel'
-import { ETH_P_ARP, ETH_P_IP, emitFrame, IP_DF, IPPROTO_UDP, ipLength, Packet, parseFrame } from '#wire/inet'
+import {
+  ETH_P_ARP,
+  ETH_P_IP,
+  emitFrame,
+  emitIp,
+  IP_DF,
+  IPPROTO_UDP,
+  ipLength,
+  Packet,
+  parseFrame,
+  RAW_NONE,
+} from '#wire/inet'
 import type { VxlanConfig } from './config.ts'
 import { Fdb, type Remote } from './fdb.ts'
 import { flowSourcePort } from './flow-port.ts'
@@ -221,7 +232,16 @@ function send(vxlan: Vxlan, packet: Packet, remote: Remote): void {
     bypass(vxlan, packet, remote)
     return
   }
+  const mtu = route.mtu(false) - HEADROOM
   minding(packet, route, device)
+  // What came over a bridge has no route that could learn: its sender is told, in the target's name.
+  if (packet.etherType === ETH_P_IP && device.master !== undefined && ipLength(packet) > mtu) {
+    const told = tooBig(packet, mtu)
+    if (told !== undefined) {
+      bounce(vxlan, told)
+      return
+    }
+  }
   const inner = emitFrame(packet)
   const bytes = new Uint8Array(HEADER_LENGTH + inner.length)
   bytes[0] = VNI_FLAG
@@ -252,6 +272,41 @@ function minding(packet: Packet, route: Route, device: NetDevice): void {
   if (ipLength(packet) <= mtu) return
   const { dst, src, tos, protocol } = packet
   updatePmtu(device.host, own, flowOf({ dst, src, tos: tos & 0x1c, protocol, oif: device.ifindex }), mtu)
+}
+
+/** ICMP types that are errors. */
+const ICMP_ERRORS = new Set([3, 4, 5, 11, 12])
+const QUOTED_MAX = 576 - 28
+
+/** "Fragmentation needed" from whom it was meant for. iptunnel_pmtud_check_icmp(), iptunnel_pmtud_build_icmp(). */
+function tooBig(packet: Packet, mtu: number): Packet | undefined {
+  if (mtu < 576 || packet.fragment !== IP_DF || packet.gsoSize > 0) return undefined
+  const { src, dst } = packet
+  const odd = (address: number) =>
+    address === 0xffffffff || address >>> 28 === 0xe || address >>> 24 === 0 || address >>> 24 === 127
+  if (odd(src) || odd(dst)) return undefined
+  if (packet.protocol === 1 && packet.raw === RAW_NONE && ICMP_ERRORS.has(packet.icmpType)) return undefined
+  const reply = newIpPacket(dst, src, 1, 0xc0, 64)
+  reply.macSrc = packet.macDst
+  reply.macDst = packet.macSrc
+  reply.icmpType = 3
+  reply.icmpCode = 4
+  reply.icmpRest = mtu
+  const quoted = emitIp(packet).slice(0, QUOTED_MAX)
+  reply.buffer = quoted
+  reply.length = quoted.length
+  return reply
+}
+
+/** Back up the way that the packet came, as if the tunnel had received it. vxlan_encap_bypass(). */
+function bounce(vxlan: Vxlan, reply: Packet): void {
+  const { device } = vxlan
+  const length = ipLength(reply)
+  device.countTx(length)
+  if (vxlan.config.learning) vxlan.fdb.learn(reply.macSrc, 0x7f000001)
+  device.countRx(length)
+  device.setPacketType(reply)
+  device.net.softnet.enqueue(device, reply)
 }
 
 /** The other end is this very host: encap_bypass_if_local(). */

@@ -51,16 +51,11 @@ function showOne(session: Session, message: BridgeLinkMessage): void {
   const { out, options, newline } = session
   out.openObject()
   out.field('ifindex', message.ifindex, `${message.ifindex}: `)
-  const own = session.link(message.ifindex)
-  const elsewhere = own?.linkNetnsId !== undefined
-  const peer =
-    message.link === undefined ? undefined : elsewhere ? `if${message.link}` : session.deviceName(message.link)
-  if (peer !== undefined) {
-    if (elsewhere) out.json('link_index', message.link!)
-    else out.json('link', peer)
-  }
+  // The answer doesn't say that the other end of a veth pair may be in another namespace: its number is looked up in this one.
+  const peer = message.link === undefined ? undefined : session.deviceName(message.link)
+  if (peer !== undefined) out.json('link', peer)
   out.field('ifname', message.name, `${message.name}${peer === undefined ? '' : `@${peer}`}: `)
-  const lowerDown = peer !== undefined && !elsewhere && !((session.link(message.link!)?.flags ?? 0) & 1)
+  const lowerDown = peer !== undefined && !((session.link(message.link!)?.flags ?? 0) & 1)
   const names = flagNames(message.flags, lowerDown)
   out.openArray('flags')
   for (const flag of names) out.json(undefined, flag)
