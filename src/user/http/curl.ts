@@ -264,6 +264,7 @@ class Curl implements TransferHost {
     facts['speed_upload'] = totalS > 0 ? Math.floor(meter.sent / totalS) : 0
     facts['size_download'] = meter.received
     facts['size_upload'] = meter.sent
+    io.flush() // A stream that is no file is flushed after each.
     const format = o.values.get('write-out')
     if (format !== undefined) {
       const wrote = writeOut(yield* this.#format(format), facts, answer?.fields ?? [])

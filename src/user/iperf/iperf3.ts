@@ -676,7 +676,11 @@ class Client extends Test {
   *#test(tasks: Tasks): Task<void> {
     const { sys, o } = this
     const found = yield* lookupHost(sys, o.host!, { family: o.family })
-    if (!found.ok) throw new IperfError(`unable to connect to server: ${gaiStrerror(found.error)}`)
+    if (!found.ok) {
+      // It says what errno was, which the resolver left there.
+      const why = found.error === 'EAI_AGAIN' ? strerror('EAGAIN') : gaiStrerror(found.error)
+      throw new IperfError(`unable to connect to server: ${why}`)
+    }
     this.#address = found.value.addresses[0]!
     const to = withPort(this.#address, o.port)
     this.control = yield* this.#socket('SOCK_STREAM', -1)
