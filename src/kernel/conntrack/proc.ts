@@ -5,7 +5,7 @@
 import type { Host, KernelImage } from '#kernel/core'
 import { HZ } from '#kernel/net'
 import { IPPROTO_ICMP } from '#wire/inet'
-import { type Conn, IPS_ASSURED, IPS_SEEN_REPLY, type Tuple } from './conn.ts'
+import { type Conn, type InetAddr, IPS_ASSURED, IPS_SEEN_REPLY, type Tuple } from './conn.ts'
 import { listExpectations } from './expect.ts'
 import { type ConntrackState, conntrackState, expiresJiffies } from './state.ts'
 import { TCP_STATES } from './tcp-state.ts'
@@ -22,8 +22,15 @@ function keys(tuple: Tuple): string {
   return hasPorts(protocol) ? `sport=${srcPort} dport=${dstPort} ` : ''
 }
 
+/** IPv6 addresses are written in full here: %pI6. */
+function whole(address: InetAddr): string {
+  if (typeof address === 'number') return formatAddr(address)
+  const words = [address.w0, address.w1, address.w2, address.w3].map((word) => word.toString(16).padStart(8, '0'))
+  return words.map((word) => `${word.slice(0, 4)}:${word.slice(4)}`).join(':')
+}
+
 function tupleText(tuple: Tuple): string {
-  return `src=${formatAddr(tuple.src)} dst=${formatAddr(tuple.dst)} ${keys(tuple)}`
+  return `src=${whole(tuple.src)} dst=${whole(tuple.dst)} ${keys(tuple)}`
 }
 
 function counters(conn: Conn, direction: 0 | 1): string {
@@ -73,8 +80,8 @@ function expectations(host: Host): string {
   return listExpectations(state)
     .map((one) => {
       const left = Math.max(0, Math.floor((one.timeout - state.jiffies) / HZ))
-      const src = one.src === undefined ? '0.0.0.0' : formatAddr(one.src)
-      return `${left} l3proto = 2 proto=${one.protocol} src=${src} dst=${formatAddr(one.dst)} sport=${one.srcPort} dport=${one.dstPort} ${one.helper}\n`
+      const src = one.src === undefined ? '0.0.0.0' : whole(one.src)
+      return `${left} l3proto = 2 proto=${one.protocol} src=${src} dst=${whole(one.dst)} sport=${one.srcPort} dport=${one.dstPort} ${one.helper}\n`
     })
     .join('')
 }
