@@ -145,7 +145,8 @@ export class Bond {
   }
 
   log(level: number, text: string): void {
-    this.device.host.log(level, `${this.device.name}${this.unregistering ? ' (unregistering)' : ''}: ${text}`)
+    const state = this.unregistering ? ' (unregistering)' : this.device.registered ? '' : ' (uninitialized)'
+    this.device.host.log(level, `${this.device.name}${state}: ${text}`)
   }
 
   /** Those that a frame may leave by in the modes that hash. bond_update_slave_arr() */

@@ -31,7 +31,8 @@ export function showFields(session: Session, data: LinkData, fields: readonly Fi
   }
 }
 
-function showField({ out, deviceName }: Session, field: Field, value: unknown): void {
+function showField(session: Session, field: Field, value: unknown): void {
+  const { out } = session
   const word = field.word ?? field.key
   const both = (json: string | number | boolean, text: string) => {
     if (field.only === 'json') out.json(field.key, json)
@@ -58,7 +59,7 @@ function showField({ out, deviceName }: Session, field: Field, value: unknown): 
       both(formatMac(Number(value)), formatMac(Number(value)))
       break
     case 'device':
-      both(deviceName(Number(value)), deviceName(Number(value)))
+      both(session.deviceName(Number(value)), session.deviceName(Number(value)))
       break
     case 'string':
       both(String(value), String(value))
