@@ -29,6 +29,7 @@ export function compileRule(rule: Rule, host: Host): CompiledRule {
   const { table } = rule.chain
   const around: Surroundings & { chain(name: string): Chain } = {
     host,
+    family: table.family,
     set: (name) => {
       const set = table.sets.get(name)
       assert(set, `nf_tables: no set ${name}`)
@@ -42,9 +43,11 @@ export function compileRule(rule: Rule, host: Host): CompiledRule {
   }
   const compiled = new CompiledRule(rule)
   const operations: Operation[] = []
-  let leading = table.family === 'ip'
+  // Ports and protocols stand in the same fields for both families; addresses don't.
+  let leading = table.family === 'ip' || table.family === 'inet' || table.family === 'ip6'
+  const addresses = table.family === 'ip'
   rule.expressions.forEach((expression, i) => {
-    if (leading && takeHeader(compiled, expression)) return
+    if (leading && takeHeader(compiled, expression, addresses)) return
     leading = false
     const operation = compileExpression(expression, rule, i, around)
     if (operation) operations.push(operation)
@@ -54,7 +57,7 @@ export function compileRule(rule: Rule, host: Host): CompiledRule {
 }
 
 /** Moves a comparison into the rule's fields, if it is of that kind and its place is free. */
-function takeHeader(rule: CompiledRule, expression: Expression): boolean {
+function takeHeader(rule: CompiledRule, expression: Expression, addresses: boolean): boolean {
   if (expression.expr !== 'cmp') return false
   let { load, value } = expression
   if (typeof value !== 'number') return false
@@ -71,7 +74,7 @@ function takeHeader(rule: CompiledRule, expression: Expression): boolean {
   }
   if (load.load !== 'payload') return false
   const { base, offset, length } = load
-  if (base === 'nh' && expression.op === 'eq' && (offset === 12 || offset === 16) && length <= 4) {
+  if (addresses && base === 'nh' && expression.op === 'eq' && (offset === 12 || offset === 16) && length <= 4) {
     const shift = 2 ** (32 - 8 * length)
     const bits = length === 4 ? mask | 0 : (0xffffffff * shift) | 0
     if (length < 4 && mask !== 0xffffffff) return false
@@ -272,7 +275,7 @@ function compileExpression(
       throw new NotModelled(`nft: meta ${expression.key} set`)
     }
     case 'ct set':
-      return setCt(expression.key, compileLoad(expression.from, around), host)
+      return setCt(expression.key, compileLoad(expression.from, around), host, around.family)
     case 'payload set':
       return compilePayloadSet(expression, compileLoad(expression.from, around))
     case 'tcpopt set':

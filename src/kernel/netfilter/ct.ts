@@ -15,7 +15,7 @@ import {
 import type { Host } from '#kernel/core'
 import { HZ } from '#kernel/net'
 import type { Packet } from '#wire/inet'
-import type { Value } from './expressions.ts'
+import type { Family, Value } from './expressions.ts'
 import type { Loader } from './loads.ts'
 import { BREAK, GO_ON, type Operation } from './run.ts'
 
@@ -44,8 +44,8 @@ export function isReply(packet: Packet): boolean {
 }
 
 /** Loads something of a packet's connection. */
-export function loadCt(key: string, direction: 'original' | 'reply' | undefined, host: Host): Loader {
-  needConntrack(host)
+export function loadCt(key: string, direction: 'original' | 'reply' | undefined, host: Host, family: Family): Loader {
+  needConntrack(host, family)
   if (key === 'state') return ({ packet }) => ctStateBit(packet)
   const of = (read: (ct: Conn, packet: Packet) => Value | undefined): Loader => {
     return ({ packet }) => {
@@ -95,9 +95,9 @@ export function loadCt(key: string, direction: 'original' | 'reply' | undefined,
 }
 
 /** `ct mark set`. nft_ct_set_eval(). */
-export function setCt(key: string, from: Loader, host: Host): Operation {
+export function setCt(key: string, from: Loader, host: Host, family: Family): Operation {
   if (key !== 'mark') throw new NotModelled(`nft: ct ${key} set`)
-  needConntrack(host)
+  needConntrack(host, family)
   return (context) => {
     const value = from(context)
     if (typeof value !== 'number') return BREAK
@@ -127,8 +127,10 @@ export function attachCt(answer: Packet, to: Packet): void {
 }
 
 /** A rule needs to know connections: from now on they are tracked. nf_ct_netns_get(). */
-export function needConntrack(host: Host): void {
-  if (!tracksConnections(host)) conntrackNeed(host)
+export function needConntrack(host: Host, family: Family = 'ip'): void {
+  for (const one of ['ip', 'ip6'] as const) {
+    if ((family === one || family === 'inet') && !tracksConnections(host, one)) conntrackNeed(host, one)
+  }
 }
 
 /** How long the packet's connection has still to live, in seconds. */

@@ -8,6 +8,7 @@ import {
   NF_DROP,
   type PacketHook,
   packetHooks,
+  packetHooks6,
   routeMeHarder,
 } from '#kernel/net'
 import { ipLength } from '#wire/inet'
@@ -25,7 +26,9 @@ export function chainRunner(chain: Chain, host: Host): (context: HookContext) =>
   return (context) => {
     const tell = inet.tell
     const verdict =
-      tell === undefined ? runChain(compiled, context) : runChainTold(compiled, context, tell, describeRule)
+      tell === undefined
+        ? runChain(compiled, context)
+        : runChainTold(compiled, context, tell, (rule) => describeRule(rule, host))
     if (verdict !== GO_ON) return verdict
     const { counters } = base
     if (counters !== undefined) {
@@ -54,20 +57,26 @@ export function chainRunner(chain: Chain, host: Host): (context: HookContext) =>
 export function hookChain(chain: Chain, host: Host): void {
   if (chain.hooked || !chain.base) return
   const { family } = chain.table
-  if (family !== 'ip' && family !== 'inet') throw new NotModelled(`nf_tables: chains of family ${family}`)
+  if (family !== 'ip' && family !== 'ip6' && family !== 'inet') {
+    throw new NotModelled(`nf_tables: chains of family ${family}`)
+  }
   const { type, hook, priority } = chain.base
   const run = chainRunner(chain, host)
-  if (type === 'nat') {
-    chain.hooked = hookNat(chain, host, run)
-    return
+  const families = family === 'inet' ? (['ip', 'ip6'] as const) : [family]
+  const ends = families.map((one) => {
+    if (type === 'nat') return hookNat(chain, host, run, one)
+    const entry: PacketHook = {
+      name: `${chain.table.name} ${chain.name}`,
+      priority,
+      run: type === 'route' && one === 'ip' ? (context) => routed(context, run) : run,
+    }
+    const hooks = one === 'ip' ? packetHooks(host) : packetHooks6(host)
+    hooks.add(hook, entry)
+    return () => hooks.remove(hook, entry)
+  })
+  chain.hooked = () => {
+    for (const end of ends) end()
   }
-  const entry: PacketHook = {
-    name: `${chain.table.name} ${chain.name}`,
-    priority,
-    run: type === 'route' ? (context) => routed(context, run) : run,
-  }
-  packetHooks(host).add(hook, entry)
-  chain.hooked = () => packetHooks(host).remove(hook, entry)
 }
 
 /** What changes addresses, mark or TOS of a packet made here makes it be routed again. nf_route_table_hook4(). */

@@ -13,13 +13,14 @@ import {
   IPPROTO_ICMP,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  type Ipv6Address,
   ipLength,
   type Packet,
   RAW_IP_PAYLOAD,
   RAW_NONE,
 } from '#wire/inet'
 import { loadCt } from './ct.ts'
-import type { Load, Value } from './expressions.ts'
+import type { Family, Load, Value } from './expressions.ts'
 import { jhash } from './jhash.ts'
 import type { ElementStore } from './objects.ts'
 
@@ -28,6 +29,7 @@ export type Loader = (context: HookContext) => Value | undefined
 /** What compiling needs to know of a rule's surroundings. */
 export interface Surroundings {
   readonly host: Host
+  readonly family: Family
   set(name: string): { elements: ElementStore }
 }
 
@@ -51,7 +53,7 @@ export function transportBytes(packet: Packet): Uint8Array | undefined {
   if ((packet.fragment & IP_OFFSET) !== 0) return undefined
   if (packet.raw === RAW_IP_PAYLOAD) return packet.buffer.subarray(packet.offset, packet.offset + packet.length)
   if (packet.raw !== RAW_NONE) return undefined
-  return emitIp(packet).subarray(20 + (packet.ipOptions?.length ?? 0))
+  return emitIp(packet).subarray((packet.etherType === ETH_P_IPV6 ? 40 : 20) + (packet.ipOptions?.length ?? 0))
 }
 
 function networkLoad(offset: number, length: number): Loader {
@@ -86,6 +88,44 @@ function networkLoad(offset: number, length: number): Loader {
       return ({ packet }) => packet.fragment
   }
   return ({ packet }) => readValue(emitIp(packet), offset, length)
+}
+
+/** In a table of both families the packet says which header it is. */
+function networkLoadOf(family: Family, offset: number, length: number): Loader {
+  if (family === 'ip') return networkLoad(offset, length)
+  const six = networkLoad6(offset, length)
+  if (family === 'ip6') return six
+  const four = networkLoad(offset, length)
+  return (context) => (context.packet.etherType === ETH_P_IPV6 ? six(context) : four(context))
+}
+
+/** IPv6's header: an address, or the bytes that a prefix begins with, as hexadecimal digits. */
+function networkLoad6(offset: number, length: number): Loader {
+  const within = (start: number) => offset === start && length <= 16
+  if (within(8) || within(24)) {
+    const source = offset === 8
+    return ({ packet }) => {
+      const address = source ? packet.src6 : packet.dst6
+      if (address === undefined) return undefined
+      const hex = hexOf(address).slice(0, 2 * length)
+      return length > 6 ? hex : Number.parseInt(hex, 16)
+    }
+  }
+  if (offset === 6 && length === 1) return ({ packet }) => packet.protocol
+  if (offset === 7 && length === 1) return ({ packet }) => packet.ttl
+  return ({ packet }) => readValue(emitIp(packet), offset, length)
+}
+
+const hexes = new WeakMap<Ipv6Address, string>()
+
+/** An address as 32 digits; made once. */
+function hexOf(address: Ipv6Address): string {
+  let hex = hexes.get(address)
+  if (hex === undefined) {
+    hex = [address.w0, address.w1, address.w2, address.w3].map((word) => word.toString(16).padStart(8, '0')).join('')
+    hexes.set(address, hex)
+  }
+  return hex
 }
 
 function transportLoad(offset: number, length: number): Loader {
@@ -243,7 +283,7 @@ export function compileLoad(load: Load, around: Surroundings): Loader {
   const { host } = around
   switch (load.load) {
     case 'payload':
-      if (load.base === 'nh') return networkLoad(load.offset, load.length)
+      if (load.base === 'nh') return networkLoadOf(around.family, load.offset, load.length)
       if (load.base === 'th') return transportLoad(load.offset, load.length)
       return linkLoad(load.offset, load.length)
     case 'tcpopt':
@@ -251,7 +291,7 @@ export function compileLoad(load: Load, around: Surroundings): Loader {
     case 'meta':
       return metaLoad(load.key, host)
     case 'ct':
-      return loadCt(load.key, load.direction, host)
+      return loadCt(load.key, load.direction, host, around.family)
     case 'fib':
       return fibLoad(load, host)
     case 'rt':

@@ -5,9 +5,14 @@ import type { HookContext } from '#kernel/net'
 import type { Chain } from './objects.ts'
 
 /** Registers a nat chain; what takes it away again. */
-export function hookNat(chain: Chain, host: Host, run: (context: HookContext) => number): () => void {
+export function hookNat(
+  chain: Chain,
+  host: Host,
+  run: (context: HookContext) => number,
+  family: 'ip' | 'ip6',
+): () => void {
   const { hook, priority } = chain.base!
   const entry = { name: `${chain.table.name} ${chain.name}`, priority, run }
-  addNatChain(host, hook as NatHook, entry)
-  return () => removeNatChain(host, hook as NatHook, entry)
+  addNatChain(host, hook as NatHook, entry, family)
+  return () => removeNatChain(host, hook as NatHook, entry, family)
 }

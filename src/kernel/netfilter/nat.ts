@@ -17,7 +17,7 @@ function withFlags(flags: number): NatRange {
 /** Compiles a NAT expression. */
 export function compileNat(expression: Expression & { expr: 'nat' }, around: Surroundings): Operation {
   const { host } = around
-  needConntrack(host)
+  needConntrack(host, around.family)
   const state = conntrackState.of(host)
   const load = (one: typeof expression.address): Loader | undefined => one && compileLoad(one, around)
   const address = load(expression.address)

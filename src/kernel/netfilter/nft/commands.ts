@@ -233,7 +233,7 @@ function pushRule(
 ): void {
   const { family } = where
   const table = where.table.text
-  if (family !== 'ip' && family !== 'inet') throw new NotModelled(`nft: rules of family ${family}`)
+  if (family !== 'ip' && family !== 'ip6' && family !== 'inet') throw new NotModelled(`nft: rules of family ${family}`)
   const e = new RuleEval(family, table, env.around, (name) => env.set(family, table, name), env.newId)
   for (const statement of rule.statements) {
     try {

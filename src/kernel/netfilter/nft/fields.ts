@@ -86,6 +86,20 @@ export const HEADERS: Header[] = [
     ],
   },
   {
+    name: 'icmpv6',
+    base: 'th',
+    protocol: 58,
+    fields: [
+      field('type', 0, 8, 'icmpv6_type'),
+      field('code', 8, 8),
+      field('checksum', 16, 16),
+      field('parameter-problem', 32, 32),
+      field('packet-too-big', 32, 32),
+      field('id', 32, 16),
+      field('sequence', 48, 16),
+    ],
+  },
+  {
     name: 'igmp',
     base: 'th',
     protocol: 2,

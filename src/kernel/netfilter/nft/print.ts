@@ -54,6 +54,8 @@ class RulePrinter {
   readonly #table: TableMessage
   readonly #parts: (string | undefined)[] = []
   #protocol: number | undefined
+  /** The rule said that it is about IPv6. */
+  #six = false
   /** Parts that only say what a later one implies. */
   #pendingProtocol = -1
   #pendingFamily = -1
@@ -290,7 +292,7 @@ class RulePrinter {
     const family = this.#table.family
     const candidates = HEADERS.filter((header) => {
       if (header.base !== base) return false
-      if (base === 'nh') return header.name === (family === 'ip6' ? 'ip6' : 'ip')
+      if (base === 'nh') return header.name === (family === 'ip6' || this.#six ? 'ip6' : 'ip')
       if (base === 'th')
         return header.protocol === undefined ? this.#protocol === undefined : header.protocol === this.#protocol
       return true
@@ -305,7 +307,8 @@ class RulePrinter {
           wanted.mask === mask
         if (!same) continue
         if (header.protocol !== undefined) this.#killProtocol()
-        if (base === 'nh' || header.name === 'icmp' || header.name === 'igmp') this.#killFamily()
+        if (base === 'nh' || header.name === 'icmp' || header.name === 'igmp' || header.name === 'icmpv6')
+          this.#killFamily()
         return {
           text: `${header.name} ${field.name}`,
           type: field.type,
@@ -325,6 +328,12 @@ class RulePrinter {
           length: 8 * length,
         }
       }
+    }
+    const six = base === 'nh' && (family === 'ip6' || this.#six) && (offset === 8 || offset === 24) && length < 16
+    if (mask === undefined && six) {
+      this.#killFamily()
+      const type = TYPES.get('ipv6_addr')!
+      return { text: `ip6 ${offset === 8 ? 'saddr' : 'daddr'}`, type, shift: -1, whole: true, length: 8 * length }
     }
     if (mask !== undefined) {
       const inner = this.#payload(load, undefined)
@@ -373,6 +382,10 @@ class RulePrinter {
     }
     const spoken = this.#speak(load)
     const shift = (value: Value): Value => {
+      if (spoken.type.name === 'ipv6_addr' && spoken.shift < 0) {
+        const hex = typeof value === 'string' ? value : value.toString(16).padStart(spoken.length / 4, '0')
+        return hex.padEnd(32, '0')
+      }
       if (typeof value !== 'number' || spoken.shift === 0) return value
       return spoken.shift > 0 ? Math.floor(value / 2 ** spoken.shift) : (value * 2 ** -spoken.shift) >>> 0
     }
@@ -408,6 +421,7 @@ class RulePrinter {
     if (load.load === 'meta' && load.key === 'nfproto') {
       this.#push(`meta nfproto ${this.#format(META['nfproto']!, value)}`)
       this.#pendingFamily = this.#parts.length - 1
+      this.#six = value === 10
       return true
     }
     if (load.load === 'payload' && load.base === 'nh' && load.offset === 9 && load.length === 1) {
@@ -586,6 +600,14 @@ function partText(type: DataType, from: Value, to: Value | undefined, settings: 
   if (type.name === 'ipv4_addr' && typeof from === 'number' && typeof to === 'number') {
     const prefix = prefixOf(~(from ^ to) >>> 0)
     if (prefix !== undefined && (from & ~~(from ^ to)) === 0) return `${text(from)}/${prefix}`
+  }
+  if (type.name === 'ipv6_addr' && typeof from === 'string' && typeof to === 'string') {
+    const bits = (hex: string) =>
+      [...hex].map((digit) => Number.parseInt(digit, 16).toString(2).padStart(4, '0')).join('')
+    const [a, b] = [bits(from), bits(to)]
+    let prefix = 0
+    while (prefix < 128 && a[prefix] === b[prefix]) prefix++
+    if (/^0*$/.test(a.slice(prefix)) && /^1*$/.test(b.slice(prefix))) return `${text(from)}/${prefix}`
   }
   return `${text(from)}-${text(to)}`
 }

@@ -147,6 +147,9 @@ export function fieldTerm(header: string, name: string, place: Place): Term {
       else if (header === 'icmp' || header === 'igmp') {
         if (e.family === 'inet') e.needNetwork('ip', place)
         e.needTransport(found.header.protocol!, header, place)
+      } else if (header === 'icmpv6') {
+        if (e.family === 'inet') e.needNetwork('ip6', place)
+        e.needTransport(58, 'icmpv6', place)
       } else if (found.header.protocol !== undefined) e.needTransport(found.header.protocol, header, place)
       const { load, mask, shift } = loadOf(found.header, found.field)
       const tells = header === 'ip' && name === 'protocol' ? { tells: 'l4' as const } : {}
@@ -188,6 +191,11 @@ function bounds(right: Right, type: DataType, e: RuleEval): [Value, Value] {
     if (from > to) throw new NftFault('Range has zero or negative size', right.place)
     return [from, to]
   }
+  if (right.kind === 'prefix' && type.name === 'ipv6_addr') {
+    const address = String(valueOf(right.address, type, e))
+    checkPrefix(right, type)
+    return [fillHex(address, right.length, '0'), fillHex(address, right.length, '1')]
+  }
   if (right.kind === 'prefix') {
     const address = numberOf(right.address, type, e)
     checkPrefix(right, type)
@@ -202,7 +210,17 @@ function checkPrefix(right: Right & { kind: 'prefix' }, type: DataType): void {
   if (right.length > type.bits) {
     throw new NftFault(`Prefix length ${right.length} is invalid for type of ${type.bits} bits width`, right.place)
   }
-  if (type.name !== 'ipv4_addr') throw new NotModelled(`nft: a prefix of ${type.name}`)
+  if (type.name !== 'ipv4_addr' && type.name !== 'ipv6_addr') throw new NotModelled(`nft: a prefix of ${type.name}`)
+}
+
+/** An address whose bits behind a prefix are all zeros or all ones. */
+function fillHex(hex: string, length: number, bit: '0' | '1'): string {
+  const bits = [...hex].map((digit) => Number.parseInt(digit, 16).toString(2).padStart(4, '0')).join('')
+  const filled = bits.slice(0, length).padEnd(128, bit)
+  return filled
+    .match(/.{4}/g)!
+    .map((nibble) => Number.parseInt(nibble, 2).toString(16))
+    .join('')
 }
 
 /** Elements as the kernel takes them; whether any is an interval. */
@@ -437,6 +455,10 @@ function compareOne(e: RuleEval, one: Built, op: string, right: Right): void {
   if (compare === undefined) throw new NftFault('syntax error', right.place)
   if (right.kind === 'prefix') {
     const [from] = bounds(right, type, e)
+    if (typeof from === 'string') {
+      comparePrefix6(e, one, compare, from, right)
+      return
+    }
     const aligned = right.length % 8 === 0 && right.length > 0 && one.load.load === 'payload'
     if (aligned && one.load.load === 'payload') {
       const length = right.length / 8
@@ -465,6 +487,21 @@ function compareOne(e: RuleEval, one: Built, op: string, right: Right): void {
     e.l3 = value === 2 ? 'ip' : 'ip6'
     e.l3Said = true
   }
+}
+
+/** Whole bytes of an IPv6 prefix are loaded alone. */
+function comparePrefix6(e: RuleEval, one: Built, op: CompareOp, from: string, right: Right & { kind: 'prefix' }): void {
+  if (right.length % 8 !== 0 || right.length === 0 || one.load.load !== 'payload') {
+    throw new NotModelled('nft: an IPv6 prefix that ends within a byte')
+  }
+  const length = right.length / 8
+  const hex = from.slice(0, 2 * length)
+  e.expressions.push({
+    expr: 'cmp',
+    load: { ...one.load, length },
+    op,
+    value: length > 6 ? hex : Number.parseInt(hex, 16),
+  })
 }
 
 /** `KEY vmap { ... }`. */

@@ -110,6 +110,28 @@ const DSCP: [string, number][] = [
   ['ef', 46],
 ]
 
+const ICMPV6_TYPES: [string, number][] = [
+  ['destination-unreachable', 1],
+  ['packet-too-big', 2],
+  ['time-exceeded', 3],
+  ['parameter-problem', 4],
+  ['echo-request', 128],
+  ['echo-reply', 129],
+  ['mld-listener-query', 130],
+  ['mld-listener-report', 131],
+  ['mld-listener-done', 132],
+  ['mld-listener-reduction', 132],
+  ['nd-router-solicit', 133],
+  ['nd-router-advert', 134],
+  ['nd-neighbor-solicit', 135],
+  ['nd-neighbor-advert', 136],
+  ['nd-redirect', 137],
+  ['router-renumbering', 138],
+  ['ind-neighbor-solicit', 141],
+  ['ind-neighbor-advert', 142],
+  ['mld2-listener-report', 143],
+]
+
 export const TYPES = new Map<string, DataType>([
   define({ name: 'integer', bits: 32 }),
   define({ name: 'string', bits: 128, format: 'string' }),
@@ -175,6 +197,7 @@ export const TYPES = new Map<string, DataType>([
     ],
   }),
   define({ name: 'icmp_type', bits: 8, symbols: ICMP_TYPES, error: 'Could not parse ICMP type' }),
+  define({ name: 'icmpv6_type', bits: 8, symbols: ICMPV6_TYPES, error: 'Could not parse ICMPv6 type' }),
   define({ name: 'icmp_code', bits: 8, symbols: ICMP_CODES }),
   define({ name: 'icmpx_code', bits: 8, symbols: ICMPX_CODES }),
   define({
@@ -423,8 +446,11 @@ export function parseValue(type: DataType, text: string, around: TypeSurrounding
     const address = parseIpv4(text) ?? around.host(text)
     return address ?? { error: 'Could not resolve hostname: Name or service not known' }
   }
-  if (type.format === 'ipv6')
-    return parseIpv6Hex(text) ?? { error: 'Could not resolve hostname: Name or service not known' }
+  if (type.format === 'ipv6') {
+    const family =
+      parseIpv4(text) === undefined ? 'Name or service not known' : 'Address family for hostname not supported'
+    return parseIpv6Hex(text) ?? { error: `Could not resolve hostname: ${family}` }
+  }
   if (type.format === 'mac') {
     const parts = text.split(':')
     if (parts.length === 6) return parts.reduce((sum, part) => sum * 256 + Number.parseInt(part, 16), 0)
