@@ -12,7 +12,10 @@ const WITH_PORTS = new Set([6, 17, 33, 132])
 export function printIp6(printer: Printer, at: number, length: number): void {
   const { options } = printer
   printer.protocol = 'ip6'
-  printer.need(at, 40)
+  if (!printer.has(at, 40)) {
+    printer.truncated()
+    return
+  }
   if (length < 40) {
     printer.put(`truncated-ip6 ${length}`)
     return
@@ -47,11 +50,11 @@ function printChain(printer: Printer, header: number, first: number, total: numb
   if (!WITH_PORTS.has(next)) printer.put(`${printer.address6(header + 8)} > ${printer.address6(header + 24)}: `)
   for (;;) {
     let size: number
+    if (fragment && at >= printer.end) return
     if (next === 0 && at !== header + 40) {
       printer.put("[The Hop-by-Hop Options header don't follow the IPv6 header] (invalid)")
       return
     }
-    if (fragment && at >= printer.end) return
     if (next === 0 || next === 60) size = printOptionsHeader(printer, at, next === 0 ? 'HBH' : 'DSTOPT')
     else if (next === 44) {
       size = printFragment(printer, at, header)
