@@ -7,7 +7,7 @@ import type { Expression, Verdict } from './expressions.ts'
 import type { NftCommand, NftError, TableMessage } from './messages.ts'
 import { nfTables } from './objects.ts'
 import { IntervalStore, RangesStore } from './sets.ts'
-import { bench } from './testing.ts'
+import { bench } from './testing.cases.ts'
 import { Transaction } from './transaction.ts'
 
 let host: KernelHost

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { NotModelled } from '#base/check'
 import type { RandomStream } from '#base/sim'
 import { forSeeds } from '#base/testing'
-import { bench } from './testing.ts'
+import { bench } from './testing.cases.ts'
 
 const IPTABLES =
   `-A -I -D -R -C -L -S -F -Z -N -X -P -E -n -v -x --line-numbers -t -s -d -p -i -o -j -g -f -m -c ! INPUT OUTPUT FORWARD filter nat mangle raw

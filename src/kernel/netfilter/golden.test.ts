@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { formatOutcome, formatTranscript, parseTranscript } from '#base/testing'
-import { type Bench, bench } from './testing.ts'
+import { type Bench, bench } from './testing.cases.ts'
 
 const FOLDER = fileURLToPath(new URL('golden/', import.meta.url))
 const DIFFERS = new Set(readFileSync(join(FOLDER, 'differs'), 'utf8').split('\n'))

@@ -57,16 +57,16 @@ export class Tables {
     this.program = program
     this.image = image
     this.#netlink = netlink
-    this.#all = this.#fetch()
+    this.#all = this.#dump()
   }
 
-  #fetch(): TableMessage[] {
+  #dump(): TableMessage[] {
     const answer = this.#netlink({ type: 'NFT_GETRULESET', family: 'ip' } as { type: string })
     return answer.ok ? (answer.messages as TableMessage[]) : []
   }
 
   refresh(): void {
-    this.#all = this.#fetch()
+    this.#all = this.#dump()
   }
 
   table(name: string): TableMessage | undefined {
