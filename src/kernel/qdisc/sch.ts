@@ -168,6 +168,18 @@ export abstract class Sch {
     this.#watchdog.armAt(Math.max(whenNs, this.nowNs))
   }
 
+  /** Its parents have more in them than they will count. */
+  protected addToParents(packets: number, bytes: number): void {
+    let parentId = this.parent
+    while (parentId !== 0 && parentId !== TC_H_ROOT) {
+      const above = this.tree.lookup(major(parentId))
+      if (above === undefined) return
+      above.qlen += packets
+      above.backlog += bytes
+      parentId = above.parent
+    }
+  }
+
   /** Its parents have fewer packets in them than they think. qdisc_tree_reduce_backlog(). */
   reduceBacklog(packets: number, bytes: number): void {
     if (packets === 0 && bytes === 0) return

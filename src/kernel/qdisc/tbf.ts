@@ -1,8 +1,27 @@
 /** Token bucket filter: no faster than a rate, but for a burst. Linux 6.1 net/sched/sch_tbf.c. */
-import { type Refusal, refuse } from '#kernel/net'
+import { cutSegment, type Refusal, refuse } from '#kernel/net'
+import type { Packet } from '#wire/inet'
 import { Fifo } from './fifo.ts'
 import { Rate, type RateSpec } from './rate.ts'
-import { Sch as Base, type Classes, count, type Data, type Item, isDrop, NET_XMIT_SUCCESS, type Sch } from './sch.ts'
+import {
+  Sch as Base,
+  type Classes,
+  count,
+  type Data,
+  type Item,
+  isDrop,
+  itemOf,
+  NET_XMIT_DROP,
+  NET_XMIT_SUCCESS,
+  type Sch,
+} from './sch.ts'
+
+function segmentsOf(packet: Packet): Packet[] {
+  const segments: Packet[] = []
+  while (packet.gsoSize > 0 && packet.length > packet.gsoSize) segments.push(cutSegment(packet))
+  segments.push(packet)
+  return segments
+}
 
 export class Tbf extends Base {
   readonly kind = 'tbf'
@@ -84,7 +103,11 @@ export class Tbf extends Base {
   }
 
   enqueue(item: Item): number {
-    if (item.length > this.#maxSize) return this.drop()
+    if (item.length > this.#maxSize) {
+      const { packet } = item
+      const largest = item.length / item.segments
+      return packet.gsoSize > 0 && largest <= this.#maxSize ? this.#enqueueCut(item) : this.drop()
+    }
     const code = this.#child.enqueue(item)
     if (code !== NET_XMIT_SUCCESS) {
       if (isDrop(code)) this.drops++
@@ -93,6 +116,25 @@ export class Tbf extends Base {
     this.backlog += item.length
     this.qlen++
     return NET_XMIT_SUCCESS
+  }
+
+  /** Several segments that fit one by one. tbf_segment(). */
+  #enqueueCut(item: Item): number {
+    let taken = 0
+    let bytes = 0
+    for (const packet of segmentsOf(item.packet)) {
+      const piece = itemOf(this.device, packet)
+      const code = this.#child.enqueue(piece)
+      if (code === NET_XMIT_SUCCESS) {
+        taken++
+        bytes += piece.length
+      } else if (isDrop(code)) this.drops++
+    }
+    this.qlen += taken
+    this.backlog += bytes
+    // The parents will count one packet of the old length.
+    if (taken > 0) this.addToParents(taken - 1, bytes - item.length)
+    return taken > 0 ? NET_XMIT_SUCCESS : NET_XMIT_DROP
   }
 
   protected take(): Item | undefined {
