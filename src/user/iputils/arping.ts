@@ -140,7 +140,9 @@ function* main(sys: Sys, io: Stdio, argv: string[]): Body<number> {
   const fd = socket.value
   let target = parseIpv4Loose(options.target)
   if (target === undefined) {
-    const found = (yield* readHosts(sys)).resolve(options.target)
+    const hosts = yield* readHosts(sys)
+    yield* hosts.ask(sys, options.target, true, 'AF_INET')
+    const found = hosts.resolve(options.target)
     if (typeof found === 'string') io.die(2, `${options.target}: ${found}`)
     target = found.address
   }

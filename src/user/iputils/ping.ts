@@ -41,6 +41,7 @@ function* main(sys: Sys, io: Stdio, argv: string[]): Body<number> {
     setOption(sys, socket.fd, 'SOL_IP', 'IP_TOS', options.tos, (errno) => io.die(2, 'setsockopt', errno))
 
   const hosts = yield* readHosts(sys)
+  for (const operand of options.operands) yield* hosts.ask(sys, operand, options.numeric)
   const name = options.operands.at(-1)!
   const target6 = yield* resolve6(sys, io, hosts, name, options.family)
   if (target6 && six) return yield* runPing6(sys, io, options, six, hosts, target6, data)

@@ -1,5 +1,6 @@
-/** Names and addresses by /etc/hosts. There is no DNS here: what isn't in the file can't be looked up for now. */
+/** Names and addresses by /etc/hosts; what isn't there is asked of the name servers before it is needed. */
 import { type Body, readTextFile, type Sys } from '#kernel/core'
+import { gaiStrerror, lookupAddress, lookupHost } from '#user/libc'
 import { formatIpv4, type Ipv6Address, parseIpv4, parseIpv4Loose, parseIpv6 } from '#wire/inet'
 
 /** What getaddrinfo(3) found. */
@@ -14,6 +15,8 @@ export class Hosts {
   readonly #byAddress = new Map<number, string>()
   readonly #byName6 = new Map<string, { address: Ipv6Address; canonical: string }>()
   readonly #byAddress6 = new Map<Ipv6Address, string>()
+  /** What the name servers had to say of names that they don't know. */
+  readonly #unknown = new Map<string, string>()
 
   constructor(file: string) {
     for (const line of file.split('\n')) {
@@ -37,12 +40,30 @@ export class Hosts {
     }
   }
 
+  /** Asks for a name, and for that of its address unless numbers will do. */
+  *ask(sys: Sys, name: string, numeric: boolean, family: 'AF_UNSPEC' | 'AF_INET' = 'AF_UNSPEC'): Body<void> {
+    const key = name.toLowerCase()
+    if (parseIpv4Loose(name) !== undefined || name === '' || /[\s:%]/.test(name)) return
+    if (this.#byName.has(key) || this.#byName6.has(key)) return
+    const found = yield* lookupHost(sys, name, { family })
+    if (!found.ok) {
+      this.#unknown.set(name, gaiStrerror(found.error))
+      return
+    }
+    const first = found.value.addresses.find((one) => one.family === 'AF_INET')
+    if (first?.family !== 'AF_INET') return
+    this.#byName.set(key, { address: first.address, canonical: found.value.canonical })
+    if (numeric || this.#byAddress.has(first.address)) return
+    const back = yield* lookupAddress(sys, first)
+    if (back.ok) this.#byAddress.set(first.address, back.name)
+  }
+
   /** getaddrinfo(3); the text of gai_strerror(3) if there is none. */
   resolve(name: string): Resolved | string {
     const address = parseIpv4Loose(name)
     if (address !== undefined) return { address, canonical: name }
     if (name === '' || /[\s:]/.test(name)) return 'Name or service not known'
-    return this.#byName.get(name.toLowerCase()) ?? 'Temporary failure in name resolution'
+    return this.#byName.get(name.toLowerCase()) ?? this.#unknown.get(name) ?? 'Name or service not known'
   }
 
   /** What the file has under a name for IPv6. */
