@@ -26,7 +26,7 @@ import { setState } from './done.ts'
 import { ecnReceived } from './ecn.ts'
 import { sendAck } from './output.ts'
 import { after, before } from './sequence.ts'
-import type { TcpSock } from './sock.ts'
+import type { Stretch, TcpSock } from './sock.ts'
 import { enterTimeWait } from './timewait.ts'
 import { clampWindow, fastPathCheck, growWindow, measureRcvMss, measureRcvRtt } from './window.ts'
 
@@ -96,25 +96,61 @@ export function dataReceived(socket: TcpSock, packet: Packet, truesize: number):
   if (packet.length >= 128) growWindow(socket, packet.length, truesize)
 }
 
-/** A packet whose data go on from what was received: to the reader. tcp_queue_rcv(). Its truesize is counted. */
-export function queueReceived(socket: TcpSock, packet: Packet, truesize: number): void {
-  let size = truesize
+/** A packet that came by lo or a veth pair, from a sender's own memory. */
+function isLocal(packet: Packet): boolean {
+  return packet.socket !== undefined || packet.gsoSize !== 0
+}
+
+/** How many bytes could be copied behind a packet's data. skb_tailroom(). */
+function tailRoom(packet: Packet): number {
+  const used = frameLength(packet) + HEADROOM
+  return isLocal(packet) ? 0 : ((used + 63) & ~63) - used
+}
+
+/** What a packet saves when it is joined to another: its head. */
+function headOf(packet: Packet): number {
+  return isLocal(packet) ? TX_SKB : SKB_HEAD
+}
+
+/**
+ * Accounts for what comes to the end of what is received in sequence: joined to what is there, by a copy or by reference,
+ * or by itself. What is freed when it has been read. tcp_try_coalesce().
+ */
+function place(socket: TcpSock, first: Packet, length: number, truesize: number, frags: number, room: number): number {
   const { received } = socket
   const last = received.length - 1
+  let size = truesize
   let joined = 0
-  if (last >= 0 && received.frags <= FRAGS_MAX && (packet.seq | 0) === socket.rcvNxt) {
-    // Joined to the one before: its head alone is saved, and all is freed when the last of them has been read.
-    received.frags++
-    size -= SKB_HEAD
+  const follows = last >= 0 && (first.seq | 0) === socket.rcvNxt
+  if (follows && (length <= received.room || received.frags + frags <= FRAGS_MAX + 1)) {
+    if (length <= received.room) {
+      size = 0
+      received.room -= length
+    } else {
+      size -= headOf(first)
+      received.frags += frags
+      received.room = 0
+    }
+    // All is freed when the last of them has been read.
     joined = received.sizeAt(last)
     received.setSize(last, 0)
     socket.tcp.counters.TCPRcvCoalesce++
-  } else received.frags = 1
+  } else {
+    received.frags = frags
+    received.room = room
+  }
+  socket.chargeMemory(size)
+  return joined + size
+}
+
+/** A packet whose data go on from what was received: to the reader. tcp_queue_rcv(). Its truesize is counted. */
+export function queueReceived(socket: TcpSock, packet: Packet, truesize: number): void {
+  socket.scheduleMemory(truesize)
+  const size = place(socket, packet, packet.length, truesize, 1, tailRoom(packet))
   const end = endOf(packet)
   socket.bytesReceived += (end - socket.rcvNxt) | 0
   socket.rcvNxt = end
-  received.push(packet, joined + size)
-  socket.rmemAlloc += size
+  socket.received.push(packet, size)
 }
 
 /** Who waits for data is woken. tcp_data_ready(). */
@@ -230,14 +266,14 @@ function collapse(socket: TcpSock): void {
     received.setSize(i, tight)
     socket.tcp.counters.TCPRcvCollapsed++
   }
-  socket.rmemAlloc -= saved
+  socket.unchargeMemory(saved)
 }
 
 function pruneOutOfOrder(socket: TcpSock): void {
   if (socket.outOfOrder.length === 0) return
   socket.tcp.counters.OfoPruned++
   while (socket.outOfOrder.length > 0 && socket.rmemAlloc > socket.receiveBuffer) {
-    socket.rmemAlloc -= receivedTruesize(socket.outOfOrder.pop()!)
+    socket.unchargeMemory(socket.outOfOrder.pop()!.size)
   }
   socket.sacks.length = 0
   socket.dsack = false
@@ -314,23 +350,50 @@ function takeOutOfOrder(socket: TcpSock): void {
   const queue = socket.outOfOrder
   let taken = 0
   while (taken < queue.length) {
-    const packet = queue[taken]!
-    const seq = packet.seq | 0
+    const { seq, end, packets, size, frags, room } = queue[taken]!
     if (after(seq, socket.rcvNxt)) break
-    const end = endOf(packet)
     if (before(seq, high)) extendDsack(socket, seq, before(end, high) ? end : high)
     taken++
-    const truesize = receivedTruesize(packet)
-    socket.rmemAlloc -= truesize
-    if (!after(end, socket.rcvNxt)) continue
-    queueReceived(socket, packet, truesize)
-    if (packet.tcpFlags & FIN) {
+    if (!after(end, socket.rcvNxt)) {
+      socket.unchargeMemory(size)
+      continue
+    }
+    const length = packets.reduce((sum, packet) => sum + packet.length, 0)
+    const freed = place(socket, packets[0]!, length, size, frags, room)
+    socket.unchargeMemory(size)
+    socket.bytesReceived += (end - socket.rcvNxt) | 0
+    socket.rcvNxt = end
+    const last = packets.length - 1
+    packets.forEach((packet, i) => {
+      socket.received.push(packet, i === last ? freed : 0)
+    })
+    if (packets[last]!.tcpFlags & FIN) {
       queue.splice(0, taken)
       receiveFin(socket)
       return
     }
   }
   if (taken !== 0) queue.splice(0, taken)
+}
+
+/** Joins a packet to a stretch that it follows; whether it could. tcp_ooo_try_coalesce(). */
+function joins(socket: TcpSock, stretch: Stretch, packet: Packet, truesize: number): boolean {
+  if (stretch.end !== (packet.seq | 0)) return false
+  let size = truesize
+  if (packet.length <= stretch.room) {
+    size = 0
+    stretch.room -= packet.length
+  } else if (stretch.frags <= FRAGS_MAX) {
+    size -= headOf(packet)
+    stretch.frags++
+    stretch.room = 0
+  } else return false
+  stretch.packets.push(packet)
+  stretch.end = endOf(packet)
+  stretch.size += size
+  socket.chargeMemory(size)
+  socket.tcp.counters.TCPRcvCoalesce++
+  return true
 }
 
 /** tcp_data_queue_ofo(): in order of numbers, what overlaps told of by a DSACK. */
@@ -348,56 +411,65 @@ function queueOutOfOrder(socket: TcpSock, packet: Packet, seq: number, end: numb
   counters.TCPOFOQueue++
   const queue = socket.outOfOrder
   const truesize = receivedTruesize(packet)
-  let at = queue.length
-  // Most come behind all others; else a binary search finds the last that doesn't begin later.
-  if (at > 0 && before(seq, endOf(queue[at - 1]!))) {
-    let low = 0
-    while (low < at) {
-      const middle = (low + at) >> 1
-      if (after(queue[middle]!.seq | 0, seq)) at = middle
-      else low = middle + 1
-    }
-    const previous = at > 0 ? queue[at - 1]! : undefined
-    const previousEnd = previous ? endOf(previous) : 0
-    if (previous && before(seq, previousEnd)) {
-      if (!after(end, previousEnd)) {
-        counters.TCPOFOMerge++
-        setDsack(socket, seq, end)
-        if (socket.sackOk) addSack(socket, seq, end)
-        return
-      }
-      if (after(seq, previous.seq | 0)) setDsack(socket, seq, previousEnd)
-      else {
-        extendDsack(socket, previous.seq | 0, previousEnd)
-        counters.TCPOFOMerge++
-        socket.rmemAlloc -= receivedTruesize(previous)
-        queue.splice(--at, 1)
-      }
-    }
-    let covered = 0
-    while (at + covered < queue.length) {
-      const next = queue[at + covered]!
-      const nextEnd = endOf(next)
-      if (!after(end, next.seq | 0)) break
-      if (before(end, nextEnd)) {
-        extendDsack(socket, next.seq | 0, end)
-        break
-      }
-      extendDsack(socket, next.seq | 0, nextEnd)
-      counters.TCPOFOMerge++
-      socket.rmemAlloc -= receivedTruesize(next)
-      covered++
-    }
-    queue.splice(at, covered, packet)
-  } else queue.push(packet)
-  if (socket.sackOk) {
-    if (queue.length === 1) {
+  socket.scheduleMemory(truesize)
+  const first = queue.length === 0
+  if (insert(socket, packet, seq, end, truesize) && socket.sackOk) {
+    if (first) {
       socket.sacks.length = 0
       socket.sacks.push(seq, end)
     } else addSack(socket, seq, end)
     growWindow(socket, packet.length, truesize)
   }
-  socket.rmemAlloc += truesize
+}
+
+/** Puts a packet into the queue of what is out of order; false if all of it was there. */
+function insert(socket: TcpSock, packet: Packet, seq: number, end: number, truesize: number): boolean {
+  const { counters } = socket.tcp
+  const queue = socket.outOfOrder
+  let at = queue.length
+  let covered = 0
+  // Most come behind all others; else a binary search finds the last that doesn't begin later.
+  if (at > 0 && joins(socket, queue[at - 1]!, packet, truesize)) return true
+  if (at > 0 && before(seq, queue[at - 1]!.end)) {
+    let low = 0
+    while (low < at) {
+      const middle = (low + at) >> 1
+      if (after(queue[middle]!.seq, seq)) at = middle
+      else low = middle + 1
+    }
+    const previous = at > 0 ? queue[at - 1] : undefined
+    // Where stretches overlap, one that ends here is met before the one that begins last.
+    if (at > 1 && joins(socket, queue[at - 2]!, packet, truesize)) return true
+    if (previous && before(seq, previous.end)) {
+      if (!after(end, previous.end)) {
+        counters.TCPOFOMerge++
+        setDsack(socket, seq, end)
+        if (socket.sackOk) addSack(socket, seq, end)
+        return false
+      }
+      if (after(seq, previous.seq)) setDsack(socket, seq, previous.end)
+      else {
+        extendDsack(socket, previous.seq, previous.end)
+        counters.TCPOFOMerge++
+        socket.unchargeMemory(previous.size)
+        queue.splice(--at, 1)
+      }
+    } else if (previous && joins(socket, previous, packet, truesize)) return true
+    for (; at + covered < queue.length; covered++) {
+      const next = queue[at + covered]!
+      if (!after(end, next.seq)) break
+      if (before(end, next.end)) {
+        extendDsack(socket, next.seq, end)
+        break
+      }
+      extendDsack(socket, next.seq, next.end)
+      counters.TCPOFOMerge++
+      socket.unchargeMemory(next.size)
+    }
+  }
+  queue.splice(at, covered, { seq, end, packets: [packet], size: truesize, frags: 1, room: tailRoom(packet) })
+  socket.chargeMemory(truesize)
+  return true
 }
 
 /** The peer has no more to send. tcp_fin(). */
@@ -422,7 +494,7 @@ export function receiveFin(socket: TcpSock): void {
     default:
       break
   }
-  for (const packet of socket.outOfOrder) socket.rmemAlloc -= receivedTruesize(packet)
+  for (const { size } of socket.outOfOrder) socket.unchargeMemory(size)
   socket.outOfOrder.length = 0
   socket.sacks.length = 0
   socket.dsack = false

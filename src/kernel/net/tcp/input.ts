@@ -439,7 +439,9 @@ export function receiveEstablished(socket: TcpSock, packet: Packet): void {
       socket.rcvTsecr = packet.tsEcr === 0 ? 0 : (packet.tsEcr - socket.tsOffset) | 0
       old = ((socket.rcvTsval - socket.tsRecent) | 0) < 0
     }
-    if (!old) {
+    // Who wants for memory goes the slow way, where a closed window takes nothing and an old DSACK is forgotten.
+    const quick = packet.length === 0 || (socket.receiveWindow > 0 && !socket.dsack)
+    if (!old && (quick || receivedTruesize(packet) <= socket.forwardAlloc)) {
       sackBlocks.count = 0
       const { length } = packet
       if (socket.tstampOk && socket.rcvNxt === socket.rcvWup) storeTsRecent(socket)

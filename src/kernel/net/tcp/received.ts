@@ -10,8 +10,9 @@ export class Received {
   #sizes = NO_SIZES
   #head = 0
   #tail = 0
-  /** How many are joined to the last head. */
+  /** How many are joined to the last head, and how many bytes could be copied behind it. */
   frags = 0
+  room = 0
 
   get length(): number {
     return this.#tail - this.#head

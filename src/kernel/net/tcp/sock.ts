@@ -44,6 +44,18 @@ export interface MinSample {
   v: number
 }
 
+/** Packets that came out of sequence and follow one another, joined as far as their memory can be: an sk_buff of its queue. */
+export interface Stretch {
+  seq: number
+  end: number
+  packets: Packet[]
+  /** What they take in memory. */
+  size: number
+  frags: number
+  /** How many bytes could be copied behind them. */
+  room: number
+}
+
 export class TcpSock extends Endpoint {
   readonly host: Host
   readonly tcp: TcpHost
@@ -283,7 +295,7 @@ export class TcpSock extends Endpoint {
 
   // Receiving.
   readonly received = new Received()
-  outOfOrder: Packet[] = []
+  outOfOrder: Stretch[] = []
   /** The urgent byte and what is known of it (tp->urg_data), and its number. See urgent.ts. */
   urgentData = 0
   urgentSeq = 0
@@ -297,6 +309,8 @@ export class TcpSock extends Endpoint {
   dsackEnd = 0
   dsack = false
   rmemAlloc = 0
+  /** Memory that is this socket's and not used: sk_forward_alloc, as far as receiving goes. */
+  forwardAlloc = 0
   /** Whether incoming segments may take the fast way. pred_flags. */
   fastPath = false
   rcvOooPack = 0
@@ -452,6 +466,24 @@ export class TcpSock extends Endpoint {
   windowFrom(space: number): number {
     const scale = this.tcp.sysctls.advWinScale
     return scale <= 0 ? space >> -scale : space - (space >> scale)
+  }
+
+  /** Makes sure that so much can be charged, in whole pages. sk_rmem_schedule(). */
+  scheduleMemory(size: number): void {
+    const lacking = size - this.forwardAlloc
+    if (lacking > 0) this.forwardAlloc += (lacking + 4095) & ~4095
+  }
+
+  chargeMemory(size: number): void {
+    this.rmemAlloc += size
+    this.forwardAlloc -= size
+  }
+
+  /** What is free goes back by whole pages. sk_mem_uncharge(). */
+  unchargeMemory(size: number): void {
+    this.rmemAlloc -= size
+    this.forwardAlloc += size
+    if (this.forwardAlloc >= 4096) this.forwardAlloc &= 4095
   }
 
   /** tcp_space(). */

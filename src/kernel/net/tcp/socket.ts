@@ -441,7 +441,7 @@ function take(sock: TcpSock, from: number, length: number, peek: boolean, into: 
     }
     if (skip + used >= packet.length) {
       if (peek) index++
-      else sock.rmemAlloc -= received.shift()
+      else sock.unchargeMemory(received.shift())
     }
   }
 }
