@@ -12,6 +12,7 @@ import {
 } from '#kernel/net'
 import type { Ipv6Address } from '#wire/inet'
 import { gather6, masqueradeSource6, redirectTo6, reroute6 } from './for-netfilter.ts'
+import { icmp6Error } from './icmp.ts'
 import { link6 } from './inet6dev.ts'
 import { ip6Receive } from './input.ts'
 import { netdevEvent } from './links.ts'
@@ -51,6 +52,7 @@ function install(image: KernelImage): void {
     masqueradeSource: masqueradeSource6,
     redirectTo: redirectTo6,
     gather: gather6,
+    error: icmp6Error,
   })
   installSysctls6(image)
   installProc6(image)

@@ -18,6 +18,8 @@ export interface Ipv6ForNat {
   redirectTo?(device: NetDevice | undefined): Ipv6Address | undefined
   /** A packet that is whole, itself or the one that its last fragment makes; undefined: it waits for others. */
   gather?(packet: Packet, device: NetDevice): Packet | undefined
+  /** Tells a packet's sender by ICMPv6. */
+  error?(packet: Packet, device: NetDevice | undefined, type: number, code: number, info: number): void
 }
 
 /** An image's. */

@@ -9,6 +9,7 @@ import {
   icmpError,
   inetState,
   ipLocalOut,
+  ipv6ForNat,
   NF_DROP,
   newIpPacket,
   type Route,
@@ -38,6 +39,9 @@ import type { Operation } from './run.ts'
 
 /** NFT_REJECT_ICMPX_*: no route, port, host, prohibited, as ICMP codes. nft_reject.c: icmp_code_v4[]. */
 const ICMPX_CODES = [0, 3, 1, 13]
+/** The same as ICMPv6 codes. icmp_code_v6[]. */
+const ICMPX_CODES6 = [0, 4, 3, 1]
+const ICMPV6_DEST_UNREACH = 1
 
 /** A packet that PRE_ROUTING refuses has no route yet: one to its sender is taken. nf_reject_fill_skb_dst(). */
 function ensureRoute(packet: Packet, host: Host): Route | undefined {
@@ -51,7 +55,11 @@ function ensureRoute(packet: Packet, host: Host): Route | undefined {
 
 /** nf_send_unreach(). */
 export function sendUnreachable({ packet, host, in: device, out }: HookContext, code: number): void {
-  if (packet.etherType === ETH_P_IPV6) throw new NotModelled('nf_tables: reject of IPv6')
+  if (packet.etherType === ETH_P_IPV6) {
+    // What isn't sent by this host has come by a device.
+    ipv6ForNat(host.image).error?.(packet, device ?? out, ICMPV6_DEST_UNREACH, code, 0)
+    return
+  }
   if (packet.fragment & IP_OFFSET || !ensureRoute(packet, host)) return
   const checked = packet.protocol === IPPROTO_TCP || packet.protocol === IPPROTO_UDP
   if (checked && packet.raw === RAW_NONE && !checksumGood(packet)) return
@@ -60,7 +68,7 @@ export function sendUnreachable({ packet, host, in: device, out }: HookContext, 
 
 /** nf_send_reset(). */
 export function sendReset({ packet, host }: HookContext): void {
-  if (packet.etherType === ETH_P_IPV6) throw new NotModelled('nf_tables: reject of IPv6')
+  if (packet.etherType === ETH_P_IPV6) throw new NotModelled('nf_tables: a TCP reset of IPv6')
   if (packet.fragment & IP_OFFSET || packet.protocol !== IPPROTO_TCP || packet.raw !== RAW_NONE) return
   if (packet.tcpFlags & TCP_RST || !checksumGood(packet)) return
   const route = ensureRoute(packet, host)
@@ -98,8 +106,9 @@ export function compileReject(type: 'icmp' | 'tcp reset' | 'icmpx', code: number
     }
   }
   const number = type === 'icmpx' ? ICMPX_CODES[code]! : code
+  const number6 = type === 'icmpx' ? ICMPX_CODES6[code]! : code
   return (context) => {
-    sendUnreachable(context, number)
+    sendUnreachable(context, context.packet.etherType === ETH_P_IPV6 ? number6 : number)
     return NF_DROP
   }
 }

@@ -20,6 +20,7 @@ import {
   formatTime,
   formatValue,
   ICMP_CODES,
+  ICMPV6_CODES,
   ICMPX_CODES,
   integerType,
   TYPES,
@@ -470,9 +471,12 @@ class RulePrinter {
       this.#push(one.code === 1 ? 'reject' : `reject with icmpx ${name}`)
       return
     }
+    const six = family === 'ip6' || this.#six
     if (family === 'inet') this.#killFamily()
-    const name = numeric ? String(one.code) : (ICMP_CODES.find(([, code]) => code === one.code)?.[0] ?? one.code)
-    this.#push(family === 'ip' && one.code === 3 ? 'reject' : `reject with icmp ${name}`)
+    const codes = six ? ICMPV6_CODES : ICMP_CODES
+    const name = numeric ? String(one.code) : (codes.find(([, code]) => code === one.code)?.[0] ?? one.code)
+    const plain = family !== 'inet' && one.code === (six ? 4 : 3)
+    this.#push(plain ? 'reject' : `reject with ${six ? 'icmpv6' : 'icmp'} ${name}`)
   }
 
   #nat(one: Expression & { expr: 'nat' }): void {

@@ -11,6 +11,7 @@ import {
   type Given,
   HEADERS,
   ICMP_CODES,
+  ICMPV6_CODES,
   ICMPX_CODES,
   integerType,
   META,
@@ -474,11 +475,8 @@ function parseReject(t: TokenStream): Statement {
   const word = t.next()
   if (!t.takeWord('with')) {
     return (e) => {
-      if (e.l4 === 6 && e.family !== 'inet') e.expressions.push({ expr: 'reject', type: 'icmp', code: 3 })
-      else
-        e.expressions.push(
-          e.family === 'inet' ? { expr: 'reject', type: 'icmpx', code: 1 } : { expr: 'reject', type: 'icmp', code: 3 },
-        )
+      if (e.family === 'inet') e.expressions.push({ expr: 'reject', type: 'icmpx', code: 1 })
+      else e.expressions.push({ expr: 'reject', type: 'icmp', code: e.family === 'ip6' ? 4 : 3 })
     }
   }
   const kind = t.name('string')
@@ -489,20 +487,20 @@ function parseReject(t: TokenStream): Statement {
       e.expressions.push({ expr: 'reject', type: 'tcp reset', code: 0 })
     }
   }
-  if (kind.text === 'icmpv6') throw new NotModelled('nft: reject with icmpv6')
-  if (kind.text !== 'icmp' && kind.text !== 'icmpx') throw t.unexpected(kind)
+  const six = kind.text === 'icmpv6'
+  if (!six && kind.text !== 'icmp' && kind.text !== 'icmpx') throw t.unexpected(kind)
   t.takeWord('type')
   t.takeWord('code')
   const code = t.next()
-  const names = kind.text === 'icmp' ? ICMP_CODES : ICMPX_CODES
+  const names = six ? ICMPV6_CODES : kind.text === 'icmp' ? ICMP_CODES : ICMPX_CODES
   const value =
     names.find(([name]) => name === code.text)?.[1] ?? (code.kind === 'number' ? Number(code.text) : undefined)
   return (e) => {
     if (kind.text === 'icmpx' && e.family !== 'inet')
       throw new NftFault('abstracted ICMP unreachable not supported', code, word)
     if (value === undefined) throw new NftFault(`Could not parse symbolic ICMP code expression`, code)
-    if (kind.text === 'icmp' && e.family === 'inet') e.needNetwork('ip', word)
-    e.expressions.push({ expr: 'reject', type: kind.text as 'icmp', code: value })
+    if (kind.text !== 'icmpx' && e.family === 'inet') e.needNetwork(six ? 'ip6' : 'ip', word)
+    e.expressions.push({ expr: 'reject', type: kind.text === 'icmpx' ? 'icmpx' : 'icmp', code: value })
   }
 }
 

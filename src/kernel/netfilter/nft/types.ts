@@ -75,6 +75,15 @@ export const ICMP_CODES: [string, number][] = [
   ['admin-prohibited', 13],
 ]
 
+export const ICMPV6_CODES: [string, number][] = [
+  ['no-route', 0],
+  ['admin-prohibited', 1],
+  ['addr-unreachable', 3],
+  ['port-unreachable', 4],
+  ['policy-fail', 5],
+  ['reject-route', 6],
+]
+
 export const ICMPX_CODES: [string, number][] = [
   ['no-route', 0],
   ['port-unreachable', 1],
