@@ -7,6 +7,7 @@ import { canonicalName, DNS_TYPES, type DnsMessage, type DnsRecord, labelsOf, re
 import { formatAddress, type NetAddress, parseAddress, sameAddress } from './address.ts'
 import { resSend } from './res-send.ts'
 import { readResolvConf } from './resolv-conf.ts'
+import { sortAddresses } from './sort-addresses.ts'
 
 export type GaiError =
   | 'EAI_NONAME'
@@ -86,6 +87,12 @@ export function* lookupHost(sys: Sys, name: string, hints: LookupHints = {}): Bo
   const number = parseAddress(name)
   if (number) {
     if (family !== 'AF_UNSPEC' && number.family !== family) return { ok: false, error: 'EAI_ADDRFAMILY' }
+    const scope = number.family === 'AF_INET6' ? /%(.*)/.exec(name)?.[1] : undefined
+    if (scope !== undefined && number.family === 'AF_INET6') {
+      const index = scopeIndex(sys, scope)
+      if (index === undefined) return { ok: false, error: 'EAI_NONAME' }
+      number.scopeId = index
+    }
     return { ok: true, value: { addresses: [number], canonical: name, aliases: [] } }
   }
   if (hints.numeric || name === '' || !isHostname(name)) return { ok: false, error: 'EAI_NONAME' }
@@ -93,15 +100,28 @@ export function* lookupHost(sys: Sys, name: string, hints: LookupHints = {}): Bo
   for (const source of yield* hostSources(sys)) {
     if (source === 'files') {
       const found = inHosts(yield* readHostsFile(sys), name, family)
-      if (found) return { ok: true, value: found }
+      if (found) return { ok: true, value: yield* inOrder(sys, found, hints) }
     } else if (source === 'dns') {
       const found = yield* byDns(sys, name, family, hints)
-      if (found.ok) return found
+      if (found.ok) return { ok: true, value: yield* inOrder(sys, found.value, hints) }
       error = found.error
       if (error === 'EAI_AGAIN') break
     }
   }
   return { ok: false, error }
+}
+
+function* inOrder(sys: Sys, found: Found, hints: LookupHints): Body<Found> {
+  return hints.single ? found : { ...found, addresses: yield* sortAddresses(sys, found.addresses) }
+}
+
+/** Of `%eth0` or `%2`. */
+function scopeIndex(sys: Sys, text: string): number | undefined {
+  const answer = sys.netlink({ type: 'RTM_GETLINK' })
+  const links = answer.ok ? (answer.messages as { name: string; ifindex: number }[]) : []
+  const link = links.find(({ name }) => name === text)
+  if (link) return link.ifindex
+  return /^\d+$/.test(text) ? Number(text) : undefined
 }
 
 /** What __libc_res_hnok and the like let pass. */
