@@ -60,6 +60,8 @@ function callLine(script: Script, step: CallStep): string {
     }
     case 'info':
       return `get ${first} 6 11`
+    case 'memory':
+      return `get ${first} 1 55`
     case 'unread':
       return `ioctl ${first} ${SIOCINQ}`
     case 'unsent':
@@ -110,6 +112,10 @@ function resultText(step: CallStep, text: string): string {
         return infoText(name, value)
       })
       .join(' ')
+  }
+  if (step.name === 'memory') {
+    const word = (at: number) => bytes().readUInt32LE(4 * at)
+    return `${word(0)}/${word(1)} ${word(5)}/${word(3)}`
   }
   if (step.name === 'get') {
     const name = step.arguments[1]!

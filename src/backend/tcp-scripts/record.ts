@@ -3,14 +3,15 @@
  *
  *     npx tsx src/backend/tcp-scripts/record.ts [-n] [-b qemu|netns|sim] [FILE...]
  *
- * -n: only says what differs. Without files: all. --chance 1-20: makes up scripts with these seeds, in scripts/chance.
+ * -n: only says what differs. Without files: all. --chance 1-20, --chance-receiver 1-20: makes up
+ * scripts with these seeds, in scripts/chance.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createNetnsBackend } from '#backend/netns'
 import { createQemuBackend } from '#backend/qemu'
 import { openKernel } from './kernel.ts'
-import { randomScript } from './random.ts'
+import { randomReceiverScript, randomScript } from './random.ts'
 import { parseScript } from './script.ts'
 import { readScripts, SCRIPTS } from './scripts.ts'
 import { runSimulated } from './sim.ts'
@@ -23,12 +24,13 @@ const files: string[] = []
 for (let i = 0; i < words.length; i++) {
   if (words[i] === '-n') dry = true
   else if (words[i] === '-b') backendName = words[++i]!
-  else if (words[i] === '--chance') {
+  else if (words[i] === '--chance' || words[i] === '--chance-receiver') {
+    const receiving = words[i] === '--chance-receiver'
     const [from, to] = words[++i]!.split('-').map(Number) as [number, number]
     mkdirSync(join(SCRIPTS, 'chance'), { recursive: true })
     for (let seed = from; seed <= to; seed++) {
-      const file = join(SCRIPTS, 'chance', `seed-${seed}.tcp`)
-      writeFileSync(file, randomScript(seed))
+      const file = join(SCRIPTS, 'chance', `${receiving ? 'receiver' : 'seed'}-${seed}.tcp`)
+      writeFileSync(file, receiving ? randomReceiverScript(seed) : randomScript(seed))
       files.push(file)
     }
   } else files.push(words[i]!)

@@ -79,7 +79,7 @@ const CALLS = new Set(
     'shutdown',
     'set',
     'get',
-  ].concat(['poll', 'unread', 'unsent', 'info', 'sysctl', 'counters', 'sockets', 'end']),
+  ].concat(['poll', 'unread', 'unsent', 'info', 'memory', 'sysctl', 'counters', 'sockets', 'end']),
 )
 
 /** A jiffy: what a timer of the kernel's may be late by. */

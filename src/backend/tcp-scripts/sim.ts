@@ -243,6 +243,12 @@ export class Player {
         }
         return typeof got.value === 'boolean' ? String(Number(got.value)) : String(got.value)
       }
+      case 'memory': {
+        const got = socket.getOption('SOL_SOCKET', 'SO_MEMINFO')
+        if (!got.ok) return got.errno
+        const words = got.value as number[]
+        return `${words[0]}/${words[1]} ${words[5]}/${words[3]}`
+      }
       case 'info': {
         const got = socket.getOption('IPPROTO_TCP', 'TCP_INFO')
         if (!got.ok) return got.errno
