@@ -1,5 +1,6 @@
 /** The room `kernel/netfilter`: what it installs in an image. */
-import type { Host, KernelImage, NetlinkAnswer, Room } from '#kernel/core'
+import { NotModelled } from '#base/check'
+import type { Body, Host, KernelImage, NetlinkAnswer, Room } from '#kernel/core'
 import { dumpTables } from './dump.ts'
 import { iptablesMain } from './iptables/main.ts'
 import { restoreMain, saveMain } from './iptables/save-restore.ts'
@@ -47,6 +48,24 @@ export const netfilter: Room = {
     image.program({ name: 'nft', paths: ['/usr/sbin/nft'], main: nftMain(image) })
     for (const name of ['iptables', 'iptables-nft']) {
       image.program({ name, paths: [`/usr/sbin/${name}`], main: iptablesMain(image, 'iptables') })
+    }
+    for (const name of [
+      'iptables-legacy',
+      'iptables-legacy-save',
+      'iptables-legacy-restore',
+      'ip6tables',
+      'ip6tables-save',
+      'ip6tables-restore',
+      'ebtables',
+      'arptables',
+    ]) {
+      image.program({
+        name,
+        paths: [`/usr/sbin/${name}`],
+        main: function* (): Body<number> {
+          throw new NotModelled(name)
+        },
+      })
     }
     for (const name of ['iptables-save', 'iptables-nft-save']) {
       image.program({ name, paths: [`/usr/sbin/${name}`], main: saveMain(image) })

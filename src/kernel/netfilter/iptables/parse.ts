@@ -2,6 +2,7 @@
  * iptables' command line. Options come from libxtables' tables: the program's own, and those of each match and target from
  * the moment when it is named. iptables 1.8.9 iptables/xshared.c: do_parse().
  */
+import { NotModelled } from '#base/check'
 import type { NetlinkAnswer } from '#kernel/core'
 import { maskOf, parseIpv4 } from '#wire/inet'
 import type { XtInfo } from '../expressions.ts'
@@ -446,6 +447,7 @@ class Parser {
         return
       case 'm': {
         const match = this.#around.xt.matches.get(value!)
+        if (!match && UNMODELLED.has(value!)) throw new NotModelled(`iptables -m ${value}`)
         if (!match) throw new UsageError(`Couldn't load match \`${value}':No such file or directory\n`)
         this.#load(match, 'match')
         return
@@ -525,6 +527,7 @@ class Parser {
       this.#load(target, 'target')
       return
     }
+    if (UNMODELLED.has(name)) throw new NotModelled(`iptables -j ${name}`)
     if (name === '') throw new UsageError('Invalid target name (too short)')
     if (name.length >= 29) throw new UsageError(`Invalid target name \`${name}' (28 chars max)`)
     rule.target = { kind: 'chain', chain: name, goto: false }
@@ -614,6 +617,13 @@ class Parser {
     }
   }
 }
+
+/** Extensions that Debian's iptables has and the model doesn't. */
+const UNMODELLED = new Set(
+  'ah bpf cgroup connbytes connlabel cpu dccp devgroup ecn esp helper ipvs nfacct osf policy quota rateest realm rpfilter socket time AUDIT CHECKSUM CLUSTERIP CONNSECMARK ECN HMARK IDLETIMER LED NFLOG NFQUEUE QUEUE RATEEST SECMARK SYNPROXY TPROXY TRACE'.split(
+    ' ',
+  ),
+)
 
 export const VERDICTS = ['ACCEPT', 'DROP', 'RETURN']
 
