@@ -1,6 +1,6 @@
 /**
  * Frames and lines without what may differ between two real runs: ports that nobody chose, ICMP identifiers, TCP initial
- * sequence numbers and timestamps, IP identification, MAC addresses that nobody chose, process ids, measured times. What
+ * sequence numbers and timestamps, IP identification, DNS queries' numbers, MAC addresses that nobody chose, process ids, measured times. What
  * has an identity is named by order of appearance, so that a mix-up still shows; the rest is masked. All else counts,
  * checksums included: a checksum over masked fields counts as right or wrong.
  */
@@ -32,6 +32,7 @@ const IPPROTO_GRE = 47
 const ETH_P_TEB = 0x6558
 /** IANA's, and the one that Linux had before. */
 const VXLAN_PORTS = new Set([4789, 8472])
+const DNS_PORT = 53
 
 /** Gives volatile values names, by order of appearance within one run. */
 export class Names {
@@ -234,6 +235,12 @@ function canonicalTransport(
     // A frame in VXLAN: flags, 24 reserved bits, a number, eight more.
     if (VXLAN_PORTS.has(view.getUint16(from + 2)) && length >= 8 + 8 + 14) {
       return `${head} vxlan ${hex(from + 8, from + 16)} ${canonicalFrame(bytes.subarray(from + 16, to), names)}`
+    }
+    // A query's number is of chance, and so is the cookie that it ends in (RFC 7873: option 10, eight bytes).
+    if ((view.getUint16(from) === DNS_PORT || view.getUint16(from + 2) === DNS_PORT) && length >= 8 + 12) {
+      const id = names.name('dns id', view.getUint16(from + 8))
+      const cookie = length >= 8 + 12 + 12 && view.getUint32(to - 12) === 0x000a0008
+      return `${head} dns ${id} ${cookie ? `${hex(from + 10, to - 8)} <cookie>` : hex(from + 10)}`
     }
     return `${head} ${hex(from + 8)}`
   }

@@ -225,7 +225,9 @@ export function* transfer(host: TransferHost, connection: Connection, request: R
 function* exchange(host: TransferHost, connection: Connection, request: Request): Body<Answer> {
   const { meter, sys, o } = host
   const wire = new Wire(host, connection, request)
-  const body = request.body && request.body.query === undefined ? request.body : undefined
+  const given = request.body && request.body.query === undefined ? request.body : undefined
+  const inChunks = o.headers.some((header) => /^transfer-encoding:\s*chunked\s*$/i.test(header))
+  const body = given && inChunks ? { ...given, bytes: asChunks(given.bytes) } : given
   const head = requestHead(host, request)
   if (request.user !== undefined) host.say(`* Server auth using Basic with user '${request.user.split(':')[0]}'\n`)
   meter.sendTotal = body ? body.bytes.length : 0
@@ -343,6 +345,17 @@ function* exchange(host: TransferHost, connection: Connection, request: Request)
     if (pending) yield* sendBody()
     return answer
   }
+}
+
+/** A body as one chunk and its end. */
+function asChunks(bytes: Uint8Array): Uint8Array {
+  const head = encodeLatin1(bytes.length > 0 ? `${bytes.length.toString(16)}\r\n` : '')
+  const tail = encodeLatin1(bytes.length > 0 ? '\r\n0\r\n\r\n' : '0\r\n\r\n')
+  const whole = new Uint8Array(head.length + bytes.length + tail.length)
+  whole.set(head)
+  whole.set(bytes, head.length)
+  whole.set(tail, head.length + bytes.length)
+  return whole
 }
 
 function looksLikeHttp(bytes: Uint8Array): boolean {

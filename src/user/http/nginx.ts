@@ -8,6 +8,7 @@ import {
   addressOf,
   connectWithin,
   formatAddress,
+  joined,
   lookupHost,
   receiveSome,
   Stdio,
@@ -18,6 +19,7 @@ import {
 } from '#user/libc'
 import { formatTime } from '#user/shell'
 import {
+  ChunkDecoder,
   escapeHtml,
   type Field,
   fieldOf,
@@ -47,6 +49,8 @@ const KEEPALIVE_REQUESTS = 1000
 const UPSTREAM_HEAD_MAX = 32 * 1024
 const UPSTREAM_FAIL_NS = 10e9
 const REDIRECTS_MAX = 10
+/** Statuses that add_header goes with; a range that can't be is found out only after it. */
+const ADDED = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308, 416]
 const LIMIT_BODY = 64 * 1024 * 1024
 
 export function nginx(sys: Sys, argv: string[]): Body<number> {
@@ -306,6 +310,7 @@ class Worker {
   #quit = false
   #connections = 0
   #upstreamText = ''
+  #boundaries = 0
   #open = 0
 
   constructor(sys: Sys, config: NginxConfig, listeners: { fd: number; listen: Listen }[], errorFd: number) {
@@ -521,7 +526,24 @@ class Worker {
     dropped: boolean,
   ): Task<{ rest: Uint8Array; missing: number; status?: number } | undefined> {
     const coding = fieldOf(request.fields, 'transfer-encoding')
-    if (coding !== undefined) throw new NotModelled('nginx: chunked requests')
+    if (coding !== undefined) {
+      if (coding.toLowerCase() !== 'chunked') return { rest: early, missing: 0, status: 501 }
+      const decoder = new ChunkDecoder()
+      const pieces = decoder.push(early) ?? []
+      let size = 0
+      request.keep = false // What comes behind the last chunk isn't told apart from it.
+      while (!decoder.done) {
+        const got = yield* receiveSome(this.#sys, fd, 65_536, this.#sys.monotonicNs() + HEADER_NS)
+        if (!(got instanceof Uint8Array) || got.length === 0) return undefined
+        size += got.length
+        const { bodyMax } = request.location
+        if ((bodyMax > 0 && size > bodyMax) || size > LIMIT_BODY) return { rest: early, missing: 0, status: 413 }
+        pieces.push(...(decoder.push(got) ?? []))
+      }
+      if (decoder.error) return { rest: early, missing: 0, status: 400 }
+      request.body = pieces.length === 0 ? new Uint8Array(0) : joined(pieces)
+      return { rest: new Uint8Array(0), missing: 0 }
+    }
     const text = fieldOf(request.fields, 'content-length')
     if (text === undefined) return { rest: early, missing: 0 }
     if (!/^\d{1,15}$/.test(text)) return { rest: early, missing: 0, status: 400 }
@@ -790,11 +812,28 @@ class Worker {
       page.fields.push(['Content-Range', `bytes */${size}`])
       return page
     }
-    if (spans.length > 1) throw new NotModelled('nginx: several ranges')
+    if (spans.length > 1) return this.#multipart(response, spans, size)
     const [from, to] = spans[0]!
     response.status = 206
     response.fields.push(['Content-Range', `bytes ${from}-${to}/${size}`])
     response.body = response.body.subarray(from, to + 1)
+    response.length = undefined
+    return response
+  }
+
+  /** multipart/byteranges. RFC 9110 section 14.6 */
+  #multipart(response: Response, spans: [number, number][], size: number): Response {
+    const boundary = String(++this.#boundaries).padStart(20, '0')
+    const type = response.fields.find(([name]) => name === 'Content-Type')!
+    const pieces: Uint8Array[] = []
+    for (const [from, to] of spans) {
+      const head = `\r\n--${boundary}\r\nContent-Type: ${type[1]}\r\nContent-Range: bytes ${from}-${to}/${size}\r\n\r\n`
+      pieces.push(encodeLatin1(head), response.body.subarray(from, to + 1))
+    }
+    pieces.push(encodeLatin1(`\r\n--${boundary}--\r\n`))
+    type[1] = `multipart/byteranges; boundary=${boundary}`
+    response.status = 206
+    response.body = joined(pieces)
     response.length = undefined
     return response
   }
@@ -991,17 +1030,31 @@ class Worker {
     if (!status) return 'closed'
     const fields: [string, string][] = []
     let length: number | undefined
+    let chunked = false
     for (const line of lines.slice(1)) {
       const match = /^([^:]+):\s*(.*)$/.exec(line)
       if (!match) continue
       const key = match[1]!.toLowerCase()
       if (key === 'content-length') length = /^\d{1,15}$/.test(match[2]!) ? Number(match[2]) : undefined
-      else if (key === 'transfer-encoding') throw new NotModelled('nginx: chunked upstreams')
+      else if (key === 'transfer-encoding') chunked = /chunked/i.test(match[2]!)
       else if (!['connection', 'date', 'server', 'keep-alive', 'x-accel-expires', 'status'].includes(key))
         fields.push([match[1]!, match[2]!])
     }
     const code = Number(status[1])
     const bodyless = request.method === 'HEAD' || code === 204 || code === 304
+    if (chunked && !bodyless) {
+      const decoder = new ChunkDecoder()
+      const pieces = decoder.push(bytes.subarray(end)) ?? []
+      let size = 0
+      while (!decoder.done && size <= LIMIT_BODY) {
+        const got = yield* receiveSome(sys, fd, 65_536, sys.monotonicNs() + PROXY_NS)
+        if (!(got instanceof Uint8Array) || got.length === 0) break
+        size += got.length
+        pieces.push(...(decoder.push(got) ?? []))
+      }
+      const body = pieces.length === 0 ? new Uint8Array(0) : joined(pieces)
+      return { status: code, fields, body, length: body.length, statusLine: `${code} ${status[2]}` }
+    }
     while (!bodyless && (length === undefined || bytes.length - end < length) && bytes.length - end <= LIMIT_BODY) {
       const failed = yield* more()
       if (failed !== undefined) break
@@ -1051,8 +1104,7 @@ class Worker {
     const tail = fields.filter(([name]) => /^(accept-ranges|content-range)$/i.test(name))
     for (const [name, value] of fields) if (!tail.some(([own]) => own === name)) head += `${name}: ${value}\r\n`
     for (const { name, value, always } of request.location.headers) {
-      if (always || [200, 201, 204, 206, 301, 302, 303, 304, 307, 308].includes(status))
-        head += `${name}: ${this.#fill(value, request, undefined)}\r\n`
+      if (always || ADDED.includes(status)) head += `${name}: ${this.#fill(value, request, undefined)}\r\n`
     }
     for (const [name, value] of tail) head += `${name}: ${value}\r\n`
     head += '\r\n'

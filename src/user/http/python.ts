@@ -24,6 +24,9 @@ const READ_SIZE = 8192
 const LINE_MAX = 65_536
 const HEADERS_MAX = 100
 const COPY_SIZE = 65_536
+/** An interpreter takes its time: between a head and its body, and until a connection's thread is done. Seen on Debian's kernel. */
+const STEP_NS = 300_000
+const CLOSE_NS = 3_000_000
 
 const USAGE = `usage: server.py [-h] [--cgi] [-b ADDRESS] [-d DIRECTORY] [-p VERSION] [port]
 `
@@ -227,6 +230,7 @@ class Handler {
       this.#close = true
       yield* this.#one()
     } while (!this.#close)
+    yield* this.#sys.compute(CLOSE_NS)
     this.#sys.shutdown(this.#fd, 'WR')
     this.#sys.close(this.#fd)
   }
@@ -351,6 +355,7 @@ class Handler {
   *#endHead(): Task<void> {
     if (this.#version === 'HTTP/0.9') return
     yield* sendWhole(this.#sys, this.#fd, encodeLatin1(`${this.#head}\r\n`))
+    yield* this.#sys.compute(STEP_NS)
   }
 
   *#error(status: number, message?: string): Task<void> {

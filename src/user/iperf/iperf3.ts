@@ -21,7 +21,7 @@ import {
 import { formatTime } from '#user/shell'
 import { byteText, formatJson, idText, intervalText, parseAmount, percentText } from './format.ts'
 import { HELP } from './help.ts'
-import { type Interval, receiveStream, type SendPlan, Stream, sendStream } from './stream.ts'
+import { drainStream, type Interval, receiveStream, type SendPlan, Stream, sendStream } from './stream.ts'
 
 // enum of iperf_api.h
 const TEST_START = 1
@@ -1214,6 +1214,8 @@ class Server extends Test {
       if (got[0] === CLIENT_TERMINATE) throw new IperfError('the client has terminated')
       if (got[0] !== TEST_RUNNING) throw new IperfError('received an unknown control message')
     }
+    // What came before the word that it is over counts, though it is read after it.
+    for (const stream of this.streams) if (!this.sending) yield* drainStream(sys, stream)
     ended = true
     this.over = true
     busy = false

@@ -164,3 +164,16 @@ export function* receiveStream(sys: Sys, stream: Stream, over: () => boolean): T
     }
   }
 }
+
+/** Takes what is there already. */
+export function* drainStream(sys: Sys, stream: Stream): Task<void> {
+  for (;;) {
+    const got = yield* sys.receive(stream.fd, 131_072, { dontWait: true })
+    if (!got.ok || got.value.bytes.length === 0) return
+    stream.bytes += got.value.bytes.length
+    if (stream.udp) {
+      const { s, ns } = sys.realtime()
+      stream.datagram(got.value.bytes, s + ns / 1e9)
+    }
+  }
+}
