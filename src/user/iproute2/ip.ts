@@ -32,6 +32,7 @@ import { flushRoutes, showRoutes } from './route-filter.ts'
 import { changeRule, listRules } from './rule.ts'
 import { DEFAULT_OPTIONS, type Options, Session } from './session.ts'
 import { addTunnel, changeTunnel, deleteTunnel, showTunnels, tunnelHelp } from './tunnel.ts'
+import { addTuntap, deleteTuntap, showTuntap, tuntapHelp } from './tuntap.ts'
 import { abbreviates, EXIT_USAGE, parseUnsigned, Refusal, Words, wrongArgument } from './words.ts'
 
 type Action = (session: Session, words: Words, sys: Sys) => number | Body<number>
@@ -173,6 +174,18 @@ const tunnel: IpObject = {
   ],
 }
 
+const tuntap: IpObject = {
+  name: 'tuntap',
+  help: tuntapHelp,
+  fallback: showTuntap,
+  commands: [
+    ['add', addTuntap],
+    ['delete', deleteTuntap],
+    ['show lst list', showTuntap],
+    ['help', help(tuntapHelp)],
+  ],
+}
+
 const netns: IpObject = {
   name: 'netns',
   help: netnsHelp,
@@ -210,8 +223,8 @@ const OBJECTS: [name: string, object: IpObject | undefined][] = [
   ['macsec', undefined],
   ['tunnel', tunnel],
   ['tunl', tunnel],
-  ['tuntap', undefined],
-  ['tap', undefined],
+  ['tuntap', tuntap],
+  ['tap', tuntap],
   ['token', undefined],
   ['tcpmetrics', undefined],
   ['tcp_metrics', undefined],

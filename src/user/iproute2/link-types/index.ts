@@ -3,6 +3,7 @@ import { bond, bondSlave } from './bond.ts'
 import { bridge } from './bridge.ts'
 import { bridgeSlave } from './bridge-slave.ts'
 import { macvlan } from './macvlan.ts'
+import { tun } from './tun.ts'
 import { erspan, greType, gretap, ipip, sit } from './tunnels.ts'
 import type { LinkType } from './type.ts'
 import { veth } from './veth.ts'
@@ -20,6 +21,7 @@ export const linkTypes: Record<string, LinkType> = {
   nlmon: plain('nlmon'),
   vcan: plain('vcan'),
   macvlan,
+  tun,
   veth,
   vxlan,
   ipip,
