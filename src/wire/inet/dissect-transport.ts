@@ -6,7 +6,7 @@ import { icmpNames, isIcmpError } from './icmp.ts'
 import { dataLayer, type Field, type Layer, LayerBuilder } from './layer.ts'
 import { parseTcpOptions, type TcpOption } from './tcp.ts'
 
-interface Carrier {
+export interface Carrier {
   fragment: boolean
   /** The fragment's offset in bytes. */
   offset: number
@@ -16,7 +16,7 @@ interface Carrier {
   pseudo: number
 }
 
-/** Adds the layers of what an IPv4 packet carries from `at` to `end`. */
+/** Adds the layers of what an IP packet carries from `at` to `end`. */
 export function dissectTransport(
   layers: Layer[],
   bytes: Uint8Array,
@@ -37,7 +37,7 @@ export function dissectTransport(
 }
 
 /** The checksum that belongs to a piece whose own stands at `word`; undefined where the piece isn't all here. */
-function rightChecksum(
+export function rightChecksum(
   bytes: Uint8Array,
   at: number,
   end: number,

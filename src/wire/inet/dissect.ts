@@ -3,8 +3,9 @@
  * Wireshark's filter names and titles follow its summary lines, so that what is learned here is of use there. Whatever
  * the bytes, nothing throws and no offset is outside of them.
  */
-import { ETH_P_802_3_MIN, ETH_P_8021AD, ETH_P_8021Q, ETH_P_ARP, ETH_P_IP, MAC_BROADCAST } from '#wire/link'
+import { ETH_P_802_3_MIN, ETH_P_8021AD, ETH_P_8021Q, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, MAC_BROADCAST } from '#wire/link'
 import { dissectIp } from './dissect-ip.ts'
+import { dissectIp6 } from './dissect-ip6.ts'
 import { dataLayer, type Layer, LayerBuilder, macText } from './layer.ts'
 
 export type { Field, Layer } from './layer.ts'
@@ -14,7 +15,7 @@ const ETHER_TYPES: Record<number, string> = {
   [ETH_P_ARP]: 'ARP',
   [ETH_P_8021Q]: '802.1Q Virtual LAN',
   [ETH_P_8021AD]: '802.1ad Provider Bridge',
-  34525: 'IPv6',
+  [ETH_P_IPV6]: 'IPv6',
   32821: 'RARP',
   35020: '802.1 Link Layer Discovery Protocol (LLDP)',
 }
@@ -55,6 +56,7 @@ export function dissect(bytes: Uint8Array): Layer[] {
   let end = at
   if (etherType === ETH_P_ARP) end = dissectArp(layers, bytes, at)
   else if (etherType === ETH_P_IP) end = dissectIp(layers, bytes, at, bytes.length)
+  else if (etherType === ETH_P_IPV6) end = dissectIp6(layers, bytes, at, bytes.length)
   if (end === at) dataLayer(layers, bytes, at, bytes.length)
   else if (end < bytes.length) trailer(layers, bytes, end)
   return layers
