@@ -28,6 +28,9 @@ export type DropReason =
   | 'INVALID_PROTO'
   | 'UNHANDLED_PROTO'
   | 'NEIGH_FAILED'
+  | 'QDISC_DROP'
+  | 'TC_EGRESS'
+  | 'TC_INGRESS'
 
 /** One step of a packet's way. */
 export type IpEvent =
@@ -48,7 +51,7 @@ export type IpEvent =
       verdict: string
     }
   /** What a bridge, a bond or another device that is stacked on others does with it. */
-  | { kind: 'bridge' | 'bond' | 'vlan' | 'macvlan'; packet: Packet; text: string }
+  | { kind: 'bridge' | 'bond' | 'vlan' | 'macvlan' | 'tunnel' | 'vxlan' | 'qdisc'; packet: Packet; text: string }
   | { kind: 'route'; packet: Packet; route: Route | undefined; error?: string }
   | { kind: 'forward'; packet: Packet; route: Route }
   | { kind: 'deliver'; packet: Packet }

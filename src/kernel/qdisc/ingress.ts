@@ -2,7 +2,7 @@
  * ingress and clsact: no queues, only a place for filters of what comes in, and with clsact of what goes out.
  * Linux 6.1 net/sched/sch_ingress.c; net/core/dev.c: sch_handle_ingress(), sch_handle_egress().
  */
-import type { Refusal } from '#kernel/net'
+import { inetState, type Refusal } from '#kernel/net'
 import type { Packet } from '#wire/inet'
 import { TC_ACT_SHOT, TC_ACT_STOLEN } from './actions.ts'
 import { FilterList } from './classifier.ts'
@@ -41,7 +41,11 @@ export class Ingress extends Sch {
     item.length -= withoutBytes
     count(this.counters, item)
     const found = filters.classify(item, this.handle)
-    if (found?.verdict === TC_ACT_SHOT) this.drops++
+    if (found?.verdict === TC_ACT_SHOT) {
+      this.drops++
+      const reason = filters === this.outgoing ? 'TC_EGRESS' : 'TC_INGRESS'
+      inetState.of(this.device.host).tell?.({ kind: 'drop', packet, reason })
+    }
     return found?.verdict !== TC_ACT_SHOT && found?.verdict !== TC_ACT_STOLEN
   }
 

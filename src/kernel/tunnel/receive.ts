@@ -8,6 +8,7 @@ import {
   type IcmpErrorInfo,
   type InetState,
   icmpError,
+  inetState,
   learnFrom,
   logLimited,
   type NetDevice,
@@ -104,6 +105,7 @@ function deliver(tunnel: Tunnel, outer: Packet, inner: Packet, length = payloadO
     return
   }
   device.countRx(length)
+  inetState.of(tunnel.home).tell?.({ kind: 'tunnel', packet: outer, text: `unwrapped, for ${device.name}` })
   inner.mark = outer.mark
   scrubPacket(inner, tunnel.home !== device.host)
   if (tunnel.ethernet) device.setPacketType(inner)

@@ -15,7 +15,7 @@ import {
   scrubPacket,
   selectIdent,
 } from '#kernel/net'
-import { ETH_P_IP, ETH_P_IPV6, emitFrame, emitIp, IP_DF, type Packet, RAW_IP_PAYLOAD } from '#wire/inet'
+import { ETH_P_IP, ETH_P_IPV6, emitFrame, emitIp, formatIpv4, IP_DF, type Packet, RAW_IP_PAYLOAD } from '#wire/inet'
 import { emitGre } from './gre-header.ts'
 import { IPPROTO_GRE, IPPROTO_IPIP, IPPROTO_IPV6, type Tunnel, tunnelFlow } from './tunnel.ts'
 
@@ -112,6 +112,11 @@ function xmit(packet: Packet, tunnel: Tunnel): void {
   outer.priority = packet.priority
   outer.fragment = df && !route.locked ? IP_DF : 0
   outer.ipId = selectIdent(state, outer)
+  inetState.of(device.host).tell?.({
+    kind: 'tunnel',
+    packet,
+    text: `${device.name}: wrapped, ${formatIpv4(outer.src)} to ${formatIpv4(outer.dst)}`,
+  })
   scrubPacket(outer, tunnel.home !== device.host)
   const error = ipLocalOut(state, outer, route, 0)
   // Of a frame inside, only what is behind its header is counted.

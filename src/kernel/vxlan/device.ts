@@ -33,6 +33,7 @@ import {
   ETH_P_IP,
   emitFrame,
   emitIp,
+  formatIpv4,
   IP_DF,
   IPPROTO_UDP,
   ipLength,
@@ -256,6 +257,11 @@ function send(vxlan: Vxlan, packet: Packet, remote: Remote): void {
   outer.length = bytes.length
   outer.mark = packet.mark
   outer.priority = packet.priority
+  inetState.of(device.host).tell?.({
+    kind: 'vxlan',
+    packet,
+    text: `${device.name}: wrapped for ${formatIpv4(remote.ip)}, network ${remote.vni}`,
+  })
   const df = config.df === 'set' || (config.df === 'inherit' && isIp && (packet.fragment & IP_DF) !== 0)
   outer.fragment = df && !route.locked ? IP_DF : 0
   outer.ipId = selectIdent(state, outer)
@@ -371,6 +377,7 @@ function receive(socket: VxlanSocket, packet: Packet): void {
     return
   }
   device.countRx(length - HEADER_LENGTH - 14)
+  inetState.of(vxlan.home).tell?.({ kind: 'vxlan', packet, text: `unwrapped, for ${device.name}` })
   scrubPacket(inner, vxlan.home !== device.host)
   device.setPacketType(inner)
   device.net.softnet.enqueue(device, inner)
