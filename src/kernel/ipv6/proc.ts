@@ -1,12 +1,12 @@
 /**
- * /proc/net/{if_inet6,ipv6_route,snmp6,udp6,raw6,icmp6,igmp6,anycast6,sockstat6}, and what `ss` asks.
+ * /proc/net/{if_inet6,ipv6_route,snmp6,tcp6,udp6,raw6,icmp6,igmp6,anycast6,sockstat6}, and what `ss` asks.
  * Linux 6.1 net/ipv6/addrconf.c: if6_seq_show(); net/ipv6/ip6_fib.c: ipv6_route_native_seq_show(); net/ipv6/mcast.c,
  * datagram.c: __ip6_dgram_sock_seq_show().
  */
 
 import { formatHex } from '#base/bytes'
 import type { Host, KernelImage } from '#kernel/core'
-import { deviceByIndex, type SocketMessage, socketDumpers } from '#kernel/net'
+import { deviceByIndex, formatProcTcp6, type SocketMessage, socketDumpers } from '#kernel/net'
 import { formatIpv6, IN6_ANY, type Ipv6Address, ipv6Bytes } from '#wire/inet'
 import { sourceScope } from './address-select.ts'
 import { Counters6, formatSnmp6 } from './counters.ts'
@@ -192,6 +192,7 @@ export function installProc6(image: KernelImage): void {
   image.proc('/proc/net/igmp6', { read: formatIgmp6 })
   image.proc('/proc/net/anycast6', { read: formatAnycast6 })
   image.proc('/proc/net/snmp6', { read: (host) => formatSnmp6(state6.peek(host)?.counters ?? NOTHING) })
+  image.proc('/proc/net/tcp6', { read: formatProcTcp6 })
   image.proc('/proc/net/udp6', { read: formatUdp6 })
   image.proc('/proc/net/icmp6', { read: formatIcmp6 })
   image.proc('/proc/net/raw6', { read: formatRaw6 })

@@ -60,7 +60,7 @@ test('a neighbour solicitation', () => {
     '33 33 ff 00 00 02 02 00 00 00 01 00 86 dd 60 00 00 00 00 20 3a ff fe 80 00 00 00 00 00 00 00 00 00 ff fe 00 01 00 ' +
     'ff 02 00 00 00 00 00 00 00 00 00 01 ff 00 00 02 87 00 00 00 00 00 00 00 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 ' +
     '00 02 01 01 02 00 00 00 01 00'
-  const layers = dissect(parseHex(text.replaceAll(' ', '')))
+  const layers = dissect(parseHex(text.replaceAll(' ', ''))!)
   expect(layers.map((layer) => layer.title).slice(1)).toEqual([
     'Internet Protocol Version 6, Src: fe80::ff:fe00:100, Dst: ff02::1:ff00:2',
     'Internet Control Message Protocol v6 (Neighbor Solicitation)',
