@@ -58,7 +58,7 @@ const PRINTED = 'eth0             UP             10.0.0.1/24 \n4\n2\n0\n/etc/hos
 const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'kernel/ipset': ['ipset create s hash:ip; ipset list -n', /^s$/m],
   'kernel/netfilter': ['iptables -S; nft list ruleset', /^-P INPUT ACCEPT$/m],
-  'kernel/ipv6': ['sysctl -n net.ipv6.conf.all.disable_ipv6', /^1$/m],
+  'kernel/ipv6': ['cat /proc/sys/net/ipv6/conf/all/disable_ipv6', /^1$/m],
   'kernel/bridge': ['ip link add br0 type bridge; bridge vlan', /^br0 /m],
   'kernel/link': ['ip link add d0 type dummy; ip -br link show d0', /^d0 /m],
   'kernel/qdisc': ['cat /proc/net/psched', /^000003e8 00000040 /m],

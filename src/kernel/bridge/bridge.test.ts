@@ -1,6 +1,6 @@
 /** What a bridge does with frames, and the tree it belongs to. */
 import { describe, expect, test } from 'vitest'
-import { BudgetExceeded } from '#base/sim'
+import { BudgetExceeded } from '#base/check'
 import type { NetDevice } from '#kernel/net'
 import { TestMachine } from '#kernel/testing'
 import { Packet } from '#wire/inet'

@@ -1,7 +1,6 @@
 /** Worlds of a plan: what has booted, what power and cables do, and that nothing happens by itself. */
 import { describe, expect, test } from 'vitest'
 import { decodeUtf8 } from '#base/bytes'
-import { NotModelled } from '#base/check'
 import { drive, SECOND } from '#base/sim'
 import { createCapture, type KernelHost } from '#kernel/core'
 import { createDebian12 } from '#lab/catalogue'
