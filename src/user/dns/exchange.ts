@@ -5,6 +5,7 @@ import { canonicalName, type DnsMessage, emitDns, parseDns } from '#wire/dns'
 
 const IP_PMTUDISC_OMIT = 5
 const UDP_MAX = 65_535
+const MAXSEG = 1280 - 20 - 40
 
 export interface Server {
   address: NetAddress
@@ -37,6 +38,8 @@ export function* exchange(sys: Sys, server: Server, query: DnsMessage, o: Exchan
   const fd = made.value
   try {
     sys.setsockopt(fd, 'IPPROTO_IP', 'IP_MTU_DISCOVER', IP_PMTUDISC_OMIT)
+    // As many as fit any path: BIND's NM_MAXSEG.
+    if (o.tcp) sys.setsockopt(fd, 'IPPROTO_TCP', 'TCP_MAXSEG', MAXSEG)
     if (o.source) {
       const bound = sys.bind(fd, withPort(o.source.address, o.source.port))
       if (!bound.ok) return { kind: 'unavailable', errno: bound.errno }
@@ -78,7 +81,10 @@ function* overUdp(
       return failure(got.errno)
     }
     const { bytes } = got.value
-    if (bytes.length < 12 || ((bytes[0]! << 8) | bytes[1]!) !== query.id) continue // Somebody else's.
+    if (bytes.length < 12 || ((bytes[0]! << 8) | bytes[1]!) !== query.id) {
+      if (sys.monotonicNs() >= untilNs) return { kind: 'timeout' }
+      continue // Somebody else's.
+    }
     return bytes
   }
 }

@@ -2,7 +2,7 @@
  * Queries to the name servers of resolv.conf, and their answers. Each server is asked in turn, the whole round as often as
  * `attempts` says, five seconds each; A and AAAA go out together. glibc 2.36 resolv/res_send.c: __res_context_send(), send_dg().
  */
-import { type Body, POLLIN, type Sys } from '#kernel/core'
+import { type Body, POLLIN, type SockAddr, type Sys } from '#kernel/core'
 import { canonicalName, type DnsMessage, dnsQuery, emitDns, parseDns } from '#wire/dns'
 import { withPort } from './address.ts'
 import type { ResolverConfig } from './resolv-conf.ts'
@@ -36,6 +36,16 @@ export function* resSend(
     answer: undefined,
     bad: false,
   }))
+  // A server's socket is kept for the next round, unless there was trouble on it.
+  const sockets = new Map<number, number>()
+  try {
+    return yield* rounds(sys, config, asked, sockets)
+  } finally {
+    for (const fd of sockets.values()) sys.close(fd)
+  }
+}
+
+function* rounds(sys: Sys, config: ResolverConfig, asked: Asked[], sockets: Map<number, number>): Body<SendResult> {
   let heard = false
   for (let round = 0; round < config.attempts; round++) {
     for (const [i, server] of config.servers.entries()) {
@@ -43,7 +53,7 @@ export function* resSend(
       if (i > 0) timeoutS = Math.floor(timeoutS / config.servers.length)
       const outcome = config.useVc
         ? yield* byTcp(sys, asked, withPort(server, 53))
-        : yield* byUdp(sys, asked, withPort(server, 53), Math.max(1, timeoutS))
+        : yield* byUdp(sys, asked, withPort(server, 53), Math.max(1, timeoutS), sockets, i)
       if (outcome !== 'refused') heard = true
       if (outcome === 'answered') return { answers: asked.map(({ answer }) => answer) }
     }
@@ -53,47 +63,74 @@ export function* resSend(
 
 type Outcome = 'answered' | 'refused' | 'timeout' | 'bad'
 
-function* byUdp(sys: Sys, asked: Asked[], to: ReturnType<typeof withPort>, timeoutS: number): Body<Outcome> {
-  const made = sys.socket(to.family, 'SOCK_DGRAM', 0)
-  if (!made.ok) return 'refused'
-  const fd = made.value
-  try {
+function* byUdp(
+  sys: Sys,
+  asked: Asked[],
+  to: SockAddr,
+  timeoutS: number,
+  sockets: Map<number, number>,
+  server: number,
+): Body<Outcome> {
+  const outcome = yield* askUdp(sys, asked, to, timeoutS, sockets, server)
+  const fd = sockets.get(server)
+  if (fd !== undefined && (outcome === 'refused' || (outcome === 'bad' && asked.length === 1))) {
+    sys.close(fd)
+    sockets.delete(server)
+  }
+  return outcome
+}
+
+function* askUdp(
+  sys: Sys,
+  asked: Asked[],
+  to: SockAddr,
+  timeoutS: number,
+  sockets: Map<number, number>,
+  server: number,
+): Body<Outcome> {
+  let fd = sockets.get(server)
+  if (fd === undefined) {
+    const made = sys.socket(to.family, 'SOCK_DGRAM', 0)
+    if (!made.ok) return 'refused'
+    fd = made.value
+    sockets.set(server, fd)
     sys.setNonBlocking(fd, true)
     const connected = yield* sys.connect(fd, to)
     if (!connected.ok) return 'refused'
-    for (const one of asked) {
-      one.bad = false
-      const sent = yield* sys.sendTo(fd, emitDns(one.message))
-      if (!sent.ok) return 'refused'
+  }
+  for (const one of asked) {
+    one.bad = false
+    const sent = yield* sys.sendTo(fd, emitDns(one.message))
+    if (!sent.ok) return 'refused'
+  }
+  const untilNs = sys.monotonicNs() + timeoutS * 1e9
+  for (;;) {
+    const ready = yield* sys.poll([{ fd, events: POLLIN }], Math.max(0, untilNs - sys.monotonicNs()))
+    if (!ready.ok) {
+      if (ready.errno === 'EINTR') continue
+      return 'refused'
     }
-    const untilNs = sys.monotonicNs() + timeoutS * 1e9
-    for (;;) {
-      const ready = yield* sys.poll([{ fd, events: POLLIN }], Math.max(0, untilNs - sys.monotonicNs()))
-      if (!ready.ok) {
-        if (ready.errno === 'EINTR') continue
-        return 'refused'
-      }
-      if (ready.value.length === 0) return 'timeout'
-      const got = yield* sys.receive(fd, UDP_MAX, { dontWait: true })
-      if (!got.ok) {
-        if (got.errno === 'EAGAIN' || got.errno === 'EINTR') continue
-        return 'refused'
-      }
-      const answer = parseDns(got.value.bytes)
-      const one = answer && asked.find((each) => !each.answer && !each.bad && answers(each.message, answer))
-      if (!one) continue // Not for us: the wait goes on.
-      if (answer.truncated) return yield* byTcp(sys, asked, to)
-      if (isTrouble(answer.rcode)) {
-        one.bad = true
-        // Another that was answered well is enough; else there is the next server.
-        if (asked.some((each) => each !== one && each.answer)) return 'answered'
-      } else one.answer = answer
-      if (asked.every((each) => each.answer || each.bad)) {
-        return asked.some((each) => each.answer) ? 'answered' : 'bad'
-      }
+    if (ready.value.length === 0) return 'timeout'
+    const got = yield* sys.receive(fd, UDP_MAX, { dontWait: true })
+    if (!got.ok) {
+      if (got.errno === 'EAGAIN' || got.errno === 'EINTR') continue
+      return 'refused'
     }
-  } finally {
-    sys.close(fd)
+    const answer = parseDns(got.value.bytes)
+    const one = answer && asked.find((each) => !each.answer && !each.bad && answers(each.message, answer))
+    if (!one) {
+      if (sys.monotonicNs() >= untilNs) return 'timeout'
+      continue // Not for us: the wait goes on.
+    }
+    if (answer.truncated) return yield* byTcp(sys, asked, to)
+    if (isTrouble(answer.rcode)) {
+      one.bad = true
+      // Another that was answered well is enough; else there is the next server.
+      if (asked.some((each) => each !== one && each.answer)) return 'answered'
+    } else one.answer = answer
+    if (asked.every((each) => each.answer || each.bad)) {
+      return asked.some((each) => each.answer) ? 'answered' : 'bad'
+    }
   }
 }
 
@@ -114,7 +151,7 @@ function answers(query: DnsMessage, answer: DnsMessage): boolean {
   )
 }
 
-function* byTcp(sys: Sys, asked: Asked[], to: ReturnType<typeof withPort>): Body<Outcome> {
+function* byTcp(sys: Sys, asked: Asked[], to: SockAddr): Body<Outcome> {
   const made = sys.socket(to.family, 'SOCK_STREAM', 0)
   if (!made.ok) return 'refused'
   const fd = made.value

@@ -332,6 +332,7 @@ export function emitDns(message: DnsMessage): Uint8Array {
   return writer.end()
 }
 
+/** Names in the data are written in full, as dnsmasq does; those of the records' owners are shortened. */
 function emitData(writer: Writer, data: DnsData): void {
   switch (data.kind) {
     case 'a':
@@ -341,22 +342,22 @@ function emitData(writer: Writer, data: DnsData): void {
       writer.put(data.address)
       break
     case 'name':
-      writer.name(data.name)
+      writer.name(data.name, false)
       break
     case 'soa':
-      writer.name(data.primary)
-      writer.name(data.mailbox)
+      writer.name(data.primary, false)
+      writer.name(data.mailbox, false)
       for (const value of [data.serial, data.refresh, data.retry, data.expire, data.minimum]) writer.u32(value)
       break
     case 'mx':
       writer.u16(data.preference)
-      writer.name(data.exchange)
+      writer.name(data.exchange, false)
       break
     case 'srv':
       writer.u16(data.priority)
       writer.u16(data.weight)
       writer.u16(data.port)
-      writer.name(data.target, false) // RFC 2782: not shortened.
+      writer.name(data.target, false)
       break
     case 'txt':
       for (const text of data.texts) {
