@@ -62,7 +62,10 @@ const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'kernel/bridge': ['ip link add br0 type bridge; bridge vlan', /^br0 /m],
   'kernel/link': ['ip link add d0 type dummy; ip -br link show d0', /^d0 /m],
   'kernel/qdisc': ['cat /proc/net/psched', /^000003e8 00000040 /m],
-  'kernel/tunnel': ['ip tunnel add t0 mode ipip remote 10.0.0.2; ip tunnel show t0', /^t0: ip\/ip remote 10\.0\.0\.2 /m],
+  'kernel/tunnel': [
+    'ip tunnel add t0 mode ipip remote 10.0.0.2; ip tunnel show t0',
+    /^t0: ip\/ip remote 10\.0\.0\.2 /m,
+  ],
   'kernel/vxlan': ['ip link add vx0 type vxlan id 1 dstport 4789; ip -br link show vx0', /^vx0 /m],
   'user/tc': ['tc qdisc', /^qdisc noqueue 0: dev lo root refcnt 2/m],
   'kernel/conntrack': ['conntrack --version', /^conntrack v1\.4\.7/m],

@@ -30,8 +30,8 @@ import {
 } from './neighbour.ts'
 import type { NeighbourTable } from './neighbour-table.ts'
 import type { NeighbourMessage, NeighbourRequest } from './netlink.ts'
-import type { Neighbour6Message, Neighbour6Request } from './netlink6.ts'
 import { NO_MESSAGES, refuse } from './netlink-link.ts'
+import type { Neighbour6Message, Neighbour6Request } from './netlink6.ts'
 
 /** NTF_SELF, NTF_MASTER, NTF_MANAGED and the rest are for bridges and drivers. */
 const NTF_MODELLED = NTF_USE | NTF_PROXY | NTF_EXT_LEARNED | NTF_ROUTER

@@ -107,7 +107,7 @@ describe('mistakes are located, and say what would do', () => {
     [host('eth0: lan 10.0.0.1'), ['3:14 `10.0.0.1` is no address with a prefix; write it as 10.0.0.1/24']],
     [host('eth0: lan 10.0.0.1/33'), ['3:14 `10.0.0.1/33` is no address with a prefix; write it as 10.0.0.1/24']],
     [host('eth0: lan 10.0.0.1/24/8'), ['3:14 `10.0.0.1/24/8` is no address with a prefix; write it as 10.0.0.1/24']],
-    [host('eth0: lan fe80::1/64'), ["3:6 `a` has the address fe80::1 without IPv6; say `ipv6: true`"]],
+    [host('eth0: lan fe80::1/64'), ['3:6 `a` has the address fe80::1 without IPv6; say `ipv6: true`']],
     [
       host('gateway: 10.0.0.1'),
       ["3:17 the gateway 10.0.0.1 is on none of `a`'s networks; give an interface an address beside it"],

@@ -165,7 +165,11 @@ export function showAddresses(session: Session, words: Words, isLink: boolean): 
     // A label says that only addresses are wanted; -oneline prints the device before each address instead.
     const withLink = shown && filter.label === undefined && (options.brief || linkOnly || !options.oneline)
     if (withLink)
-      showLink(session, link, { isLink, showAddress: linkOnly || family === 'any', inet6: family === 'inet6' && filter.ifindex === 0 })
+      showLink(session, link, {
+        isLink,
+        showAddress: linkOnly || family === 'any',
+        inet6: family === 'inet6' && filter.ifindex === 0,
+      })
     if (shown && !linkOnly) {
       out.openArray('addr_info')
       for (const address of own) {
