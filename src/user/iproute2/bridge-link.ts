@@ -55,7 +55,8 @@ function showOne(session: Session, message: BridgeLinkMessage): void {
   const peer = message.link === undefined ? undefined : session.deviceName(message.link)
   if (peer !== undefined) out.json('link', peer)
   out.field('ifname', message.name, `${message.name}${peer === undefined ? '' : `@${peer}`}: `)
-  const lowerDown = peer !== undefined && !((session.link(message.link!)?.flags ?? 0) & 1)
+  // One that is unknown here counts as up: ll_index_to_flags().
+  const lowerDown = peer !== undefined && !((session.link(message.link!)?.flags ?? 1) & 1)
   const names = flagNames(message.flags, lowerDown)
   out.openArray('flags')
   for (const flag of names) out.json(undefined, flag)
