@@ -145,6 +145,12 @@ export interface Driver {
  */
 export type RxHandler = (packet: Packet, device: NetDevice) => boolean | 'exact'
 
+/** A socket that is told how much of what it sent still waits on this host. Linux: sk_wmem_alloc, tcp_wfree(). */
+export interface QueueOwner {
+  queued(bytes: number): void
+  unqueued(bytes: number): void
+}
+
 /** What stands between `transmit` and the driver. */
 export interface Qdisc {
   readonly kind: string

@@ -5,9 +5,17 @@
  *
  * Linux 6.1 net/sched/sch_generic.c: __qdisc_run(), sch_direct_xmit(), attach_default_qdiscs(); net/core/dev.c: __dev_xmit_skb().
  */
-import type { NetDevice, Qdisc } from '#kernel/net'
-import type { Packet } from '#wire/inet'
-import { count, itemOf, NET_XMIT_SUCCESS, type Sch } from './sch.ts'
+import type { NetDevice, Qdisc, QueueOwner } from '#kernel/net'
+import { IPPROTO_TCP, type Packet } from '#wire/inet'
+import { count, itemOf, NET_XMIT_CN, NET_XMIT_SUCCESS, type Sch } from './sch.ts'
+
+/** What an sk_buff of a TCP socket takes besides its data. */
+const TX_SKB = 1280
+
+interface Charge {
+  owner: QueueOwner
+  bytes: number
+}
 
 /** How many packets one device sends in a row before others have their turn. net.core.dev_weight. */
 const QUOTA = 64
@@ -23,6 +31,8 @@ export class DeviceQdiscs implements Qdisc {
   /** What the device had sent when the default discipline was put in. */
   readonly before = { bytes: 0, packets: 0 }
   #running = false
+  /** What waits of sockets that want to know: they send on when it has left. The oldest first. */
+  readonly #charged = new Map<Packet, Charge>()
 
   constructor(device: NetDevice) {
     this.device = device
@@ -52,6 +62,7 @@ export class DeviceQdiscs implements Qdisc {
     const old = this.root
     this.root = sch
     if (old !== undefined && old !== sch) this.forget(old)
+    this.#dischargeLost(0)
     const { stats } = this.device
     this.before.bytes = stats.txBytes
     this.before.packets = stats.txPackets
@@ -76,9 +87,37 @@ export class DeviceQdiscs implements Qdisc {
       this.#send(packet)
       return NET_XMIT_SUCCESS
     }
+    this.#charge(packet)
     const code = root.enqueue(item)
+    if (code !== NET_XMIT_SUCCESS && code !== NET_XMIT_CN) this.#discharge(packet)
     this.run()
     return code & 0xff
+  }
+
+  /** A segment of a local socket is going to wait. netem takes it for one that is on its way: skb_orphan_partial(). */
+  #charge(packet: Packet): void {
+    if (packet.socket === undefined || packet.protocol !== IPPROTO_TCP || packet.length === 0) return
+    if (!('unqueued' in (packet.socket as object)) || this.root?.kind === 'netem') return
+    for (const sch of this.below) if (sch.kind === 'netem') return
+    const owner = packet.socket as QueueOwner
+    const bytes = packet.length + TX_SKB
+    this.#charged.set(packet, { owner, bytes })
+    owner.queued(bytes)
+  }
+
+  #discharge(packet: Packet): void {
+    const charge = this.#charged.get(packet)
+    if (charge === undefined) return
+    this.#charged.delete(packet)
+    charge.owner.unqueued(charge.bytes)
+  }
+
+  /** Those that were dropped while they waited: no more are charged for than `left`. */
+  #dischargeLost(left: number): void {
+    for (const packet of this.#charged.keys()) {
+      if (this.#charged.size <= left) return
+      this.#discharge(packet)
+    }
   }
 
   /** Sends what may be sent now. */
@@ -87,7 +126,10 @@ export class DeviceQdiscs implements Qdisc {
     this.#running = true
     try {
       for (let quota = QUOTA; quota > 0 && this.device.active; quota--) {
-        const item = this.root?.dequeue()
+        const { root } = this
+        if (root === undefined) return
+        if (this.#charged.size > root.qlen) this.#dischargeLost(root.qlen)
+        const item = root.dequeue()
         if (item === undefined) return
         this.#send(item.packet)
       }
@@ -101,5 +143,6 @@ export class DeviceQdiscs implements Qdisc {
 
   #send(packet: Packet): void {
     if (this.device.active) this.device.hardTransmit(packet)
+    this.#discharge(packet)
   }
 }

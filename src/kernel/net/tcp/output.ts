@@ -31,7 +31,7 @@ import { checkSpace } from './input.ts'
 import { currentMss } from './mss.ts'
 import { emitSack, emitSynOptions, sackRoom } from './options.ts'
 import { dataSent, rateSent } from './rate.ts'
-import { inCwndReduction } from './recovery.ts'
+import { enterCwr, inCwndReduction } from './recovery.ts'
 import { flatten, Segment } from './segment.ts'
 import { after, before } from './sequence.ts'
 import type { TcpSock } from './sock.ts'
@@ -138,7 +138,10 @@ function send(
     const path = socket.af.path(socket)
     if (path) socket.af.confirm(path, socket.remote)
   }
-  return socket.af.transmit(socket, packet)
+  const failed = socket.af.transmit(socket, packet)
+  // A queue of this host that drops says as much as the network that marks.
+  if (failed === 'ENOBUFS') enterCwr(socket)
+  return failed
 }
 
 function sackOption(socket: TcpSock): Uint8Array | undefined {
@@ -238,6 +241,17 @@ function splitPoint(socket: TcpSock, segment: Segment, mss: number, maxSegments:
   return nagleHolds(partial !== 0, socket, nonagle) ? needed - partial : needed
 }
 
+/** Whether enough of it waits in this host's queues: sending goes on when some has left. tcp_small_queue_check(). */
+export function queueIsFull(socket: TcpSock, segment: Segment, factor: number): boolean {
+  if (socket.inQueue === 0) return false
+  const rate = Math.max(2 * segment.truesize, Math.floor(socket.pacingRate / 1024))
+  if (socket.inQueue < Math.min(rate, socket.sysctls.limitOutputBytes) << factor) return false
+  // With nothing else on the way it is sent in any case.
+  if (socket.sent.head === socket.sent.tail) return false
+  socket.throttled = true
+  return true
+}
+
 const limited = { cwnd: false, window: false }
 
 /** Whether it is better to wait until more fits into one stretch. tcp_tso_should_defer(). */
@@ -320,6 +334,7 @@ export function writeXmit(socket: TcpSock, mss: number, nonagle: number, pushOne
       limit = splitPoint(socket, segment, mss, Math.min(quota, maxSegments), nonagle)
     }
     if (segment.length > limit) fragment(socket, segment, limit, mss, false)
+    if (queueIsFull(socket, segment, 0)) break
     if (segment.endSeq === segment.seq) break
     if (transmitSegment(socket, segment) !== undefined) break
     newDataSent(socket, segment)

@@ -14,7 +14,7 @@ import {
   TIMER_RETRANS,
 } from './constants.ts'
 import { currentMss } from './mss.ts'
-import { adjustCounts, fragment, gsoSegments, setSegments, transmitSegment } from './output.ts'
+import { adjustCounts, fragment, gsoSegments, queueIsFull, setSegments, transmitSegment } from './output.ts'
 import { inCwndReduction } from './recovery.ts'
 import { flatten, type Segment } from './segment.ts'
 import { after, before } from './sequence.ts'
@@ -149,6 +149,7 @@ export function retransmitQueue(socket: TcpSock): void {
       continue
     }
     if (sacked & (SACKED_ACKED | SACKED_RETRANS)) continue
+    if (queueIsFull(socket, segment, 1)) break
     if (!retransmit(socket, segment, Math.min(room, maxSegments))) break
     if (socket.caState === CA_LOSS) counters.TCPSlowStartRetrans += segment.segments
     else counters.TCPFastRetrans += segment.segments

@@ -293,6 +293,11 @@ export class TcpSock extends Endpoint {
   rateIntervalUs = 0
   rateAppLimited = true
 
+  /** TCP small queues: how much waits in this host's queues, whether sending waits for it, and is about to go on. */
+  inQueue = 0
+  throttled = false
+  tasklet = false
+
   // Receiving.
   readonly received = new Received()
   outOfOrder: Stretch[] = []
@@ -418,6 +423,20 @@ export class TcpSock extends Endpoint {
     if (this.#slot < 0) this.#slot = sim.slot('tcp', this)
     this.#armedNs = ns
     sim.arm(this.#slot, ns)
+  }
+
+  /** A packet of it waits in a queue of this host. */
+  queued(bytes: number): void {
+    this.inQueue += bytes
+  }
+
+  /** It has left, or was dropped: whoever waited for that sends on, in a tasklet. tcp_wfree(). */
+  unqueued(bytes: number): void {
+    this.inQueue -= bytes
+    if (!this.throttled || this.destroyed) return
+    this.throttled = false
+    this.tasklet = true
+    this.#arm(this.host.sim.nowNs)
   }
 
   /** The slot's event. */

@@ -46,6 +46,7 @@ import { enterLoss } from './recovery.ts'
 import { retransmit } from './retransmit.ts'
 import { estimatedRto, jiffiesToUsecs, rtoMin, usecsToJiffies } from './rtt.ts'
 import { before, between } from './sequence.ts'
+import { sendThrottled } from './small-queue.ts'
 import type { TcpSock } from './sock.ts'
 import { sendLossProbe } from './tail-loss.ts'
 import { enterTimeWait } from './timewait.ts'
@@ -100,6 +101,7 @@ export function probe0When(socket: TcpSock): number {
 /** The slot's event: whichever is due. */
 export function fireTimers(socket: TcpSock, nowNs: number): void {
   const { tcp } = socket
+  if (socket.tasklet) sendThrottled(socket)
   if (socket.retransAt >= 0 && tcp.wheelNs(socket.retransFrom, socket.retransAt) <= nowNs) {
     socket.retransAt = -1
     writeTimer(socket)
