@@ -37,7 +37,7 @@ export function* exchange(sys: Sys, server: Server, query: DnsMessage, o: Exchan
   if (!made.ok) return { kind: 'unavailable', errno: made.errno }
   const fd = made.value
   try {
-    sys.setsockopt(fd, 'IPPROTO_IP', 'IP_MTU_DISCOVER', IP_PMTUDISC_OMIT)
+    if (!o.tcp) sys.setsockopt(fd, 'IPPROTO_IP', 'IP_MTU_DISCOVER', IP_PMTUDISC_OMIT)
     // As many as fit any path: BIND's NM_MAXSEG.
     if (o.tcp) sys.setsockopt(fd, 'IPPROTO_TCP', 'TCP_MAXSEG', MAXSEG)
     if (o.source) {
