@@ -74,6 +74,7 @@ const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'user/iputils': ['ping -c 1 10.0.0.2', /1 received/],
   'user/tcpdump': ['tcpdump --version', /^tcpdump version/m],
   'user/hping': ['hping3 --version', /^hping3 version 3\.0\.0-alpha-2/m],
+  'user/traceroute': ['traceroute -n 10.0.0.2', /^ 1 {2}10\.0\.0\.2 {2}/m],
   'user/http': ['curl --version', /^curl 7\.88\.1/m],
   'user/socat': ['socat -V', /^socat version 1\.7\.4\.4/m],
   'user/iperf': ['iperf3 -v', /^iperf 3\.12/m],

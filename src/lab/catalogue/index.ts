@@ -31,6 +31,7 @@ import { shell } from '#user/shell'
 import { socat } from '#user/socat'
 import { tc } from '#user/tc'
 import { tcpdump } from '#user/tcpdump'
+import { traceroute } from '#user/traceroute'
 
 /** What no host can do without. */
 const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
@@ -54,6 +55,7 @@ export const OPTIONAL: Room[] = [
   netcat,
   radvd,
   hping,
+  traceroute,
   dns,
   http,
   socat,
