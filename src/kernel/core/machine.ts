@@ -4,9 +4,11 @@
  *
  * CPU time is a debt: a process does its work in no time, and what follows on this CPU waits until the debt has passed.
  */
+
 import { encodeUtf8 } from '#base/bytes'
 import { AssertionFailed, assert, BudgetExceeded, NotModelled } from '#base/check'
 import { type Target, TIME_MAX_NS } from '#base/sim'
+import { EXIT_NS } from './costs.ts'
 import type { OpenFile } from './file.ts'
 import type { KernelHost } from './kernel.ts'
 import { LoadAverage } from './load.ts'
@@ -17,7 +19,7 @@ import type { Signal } from './signal.ts'
 import type { SpawnBody, WaitStatus } from './sys.ts'
 import { SystemCalls } from './system-calls.ts'
 import type { Terminal } from './terminal.ts'
-import type { Wait } from './wait.ts'
+import type { Body, Wait } from './wait.ts'
 
 /** Where pids begin: a booted Debian has used the ones below. */
 const FIRST_PID = 301
@@ -132,6 +134,15 @@ export class Machine implements Target {
       if (killed) this.#finish(process, killed)
       else if (!process.stopped) {
         const step = process.body.next()
+        if (step.done && !process.leaving) {
+          // Taking a process down takes time, before its descriptors are closed and its parent is told.
+          process.leaving = true
+          process.body = leave(step.value)
+          process.charge(EXIT_NS, false)
+          this.#pay(process)
+          this.makeRunnable(process)
+          return
+        }
         this.#pay(process)
         if (step.done) this.#exit(process, { exit: step.value & 0xff })
         else this.#block(process, step.value)
@@ -401,6 +412,11 @@ function programBody(options: SpawnOptions): SpawnBody {
     }
     return 127
   }
+}
+
+/** What is left of a body that has ended: its status. */
+function* leave(status: number): Body<number> {
+  return status
 }
 
 const NAMED = new WeakSet<object>()

@@ -97,6 +97,8 @@ export class Process implements Waiter, Target {
 
   /** CPU time used and not yet passed. */
   debtNs = 0
+  /** Its body has ended; what is left is to take it down. */
+  leaving = false
   userNs = 0
   systemNs = 0
   childUserNs = 0
