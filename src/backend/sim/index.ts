@@ -9,5 +9,15 @@
  */
 export { createSimBackend, type SimBackendOptions } from './backend.ts'
 export { type Completion, completeWord } from './complete.ts'
-export { formatJourney, type Journey, type JourneyFrame, type JourneyStep, Journeys, summaryOf } from './journeys.ts'
+export {
+  describeStep,
+  formatJourney,
+  type Journey,
+  type JourneyFrame,
+  type JourneyStep,
+  Journeys,
+  type JourneysOptions,
+  type StepKind,
+  summaryOf,
+} from './journeys.ts'
 export { DEFAULT_BUDGETS, SimLab, type SimLabOptions } from './lab.ts'

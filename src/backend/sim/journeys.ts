@@ -15,18 +15,47 @@ import { type DeviceEvent, deviceTrace, type IpEvent, type Route, waysTrace } fr
 import type { World } from '#lab/world'
 import { dissect, emitFrame, formatIpv4, type Packet } from '#wire/inet'
 
-/** Ways that are kept; of more the first are. */
+/** Ways that are kept if nobody says how much; of more the first are. */
 const JOURNEYS_MAX = 200_000
 /** Steps of one way: a packet that two switches in a loop pass on and on has no end of them. */
 const STEPS_MAX = 2000
 
-/** One thing that was done with a packet. */
+/**
+ * What can happen to a packet. `rule`, `hook` and `conntrack` name what was passed in `about` and its outcome in `more`;
+ * `other` has its name in `about` and its text in `more`.
+ */
+export type StepKind =
+  | 'leaves'
+  | 'enters'
+  | 'ignored'
+  | 'switch'
+  | 'switched'
+  | 'lost'
+  | 'full'
+  | 'hook'
+  | 'conntrack'
+  | 'rule'
+  | 'route'
+  | 'no-route'
+  | 'forward'
+  | 'deliver'
+  | 'send'
+  | 'drop'
+  | 'endless'
+  | 'other'
+
+/** One thing that was done with a packet; `describeStep` says it. */
 export interface JourneyStep {
   /** Virtual nanoseconds. */
   atNs: number
   /** A host, a namespace of one, or a network. */
   where: string
-  text: string
+  kind: StepKind
+  /** An interface, the end of a cable, a chain, a route, a reason. */
+  about: string
+  more: string
+  /** A frame's, a rule's, or the time to live. */
+  number: number
   /** Whether the way ends here, at least for this copy. */
   end: boolean
 }
@@ -39,6 +68,16 @@ export interface Journey {
   /** The way of the packet that it comes of, and those that came of it. */
   cause: Journey | undefined
   results: Journey[]
+  /** Its steps were given up, to make room for those of later packets. */
+  forgotten: boolean
+}
+
+export interface JourneysOptions {
+  /**
+   * How many steps to keep, the newest, for a page that runs for hours and has a list of its own. Without it the first ways
+   * are kept, and listed.
+   */
+  newest?: number
 }
 
 /** A frame as lists show it. */
@@ -57,25 +96,31 @@ export class Journeys {
   readonly #frames = new Map<number, Journey>()
   readonly #list: JourneyFrame[] = []
   readonly #ends: (() => void)[]
+  readonly #newest: number | undefined
+  // All ways in order of their beginnings, from #oldest on; only if the newest are kept.
+  #order: Journey[] = []
+  #oldest = 0
+  #steps = 0
   #count = 0
   // What a host is dealing with: good for the event in which it came in.
   #current: Journey | undefined
   #currentEvent = -1
   #currentHost: Host | undefined
 
-  constructor(world: World) {
+  constructor(world: World, { newest }: JourneysOptions = {}) {
     this.#world = world
+    this.#newest = newest
     this.#ends = [
       waysTrace.listen(({ host, event }) => this.#way(host, event)),
       deviceTrace.listen((event) => this.#device(event)),
       world.frames.listen(({ port, direction, packet }) => {
         const end = `${port.host}:${port.iface}`
         if (direction === 'in') this.#switched(packet, port.network.name, end)
-        else this.#step(this.#of(packet), port.network.name, `leaves the switch towards ${end}`)
+        else this.#step(this.#of(packet), port.network.name, { kind: 'switched', about: end })
       }),
       world.losses.listen(({ port, packet, why }) => {
-        const text = why === 'lost' ? 'lost on its way to' : 'no room in the queue towards'
-        this.#step(this.#of(packet), port.network.name, `${text} ${port.host}:${port.iface}`, true)
+        const kind = why === 'lost' ? 'lost' : 'full'
+        this.#step(this.#of(packet), port.network.name, { kind, about: `${port.host}:${port.iface}`, end: true })
       }),
     ]
   }
@@ -85,7 +130,7 @@ export class Journeys {
     for (const end of this.#ends) end()
   }
 
-  /** All frames, in order. */
+  /** All frames, in order; none if only the newest ways are kept. */
   list(): readonly JourneyFrame[] {
     return this.#list
   }
@@ -101,8 +146,9 @@ export class Journeys {
       this.#packets.set(packet, known)
       return known
     }
-    const journey: Journey = { frames: [], steps: [], cause: undefined, results: [] }
-    if (++this.#count > JOURNEYS_MAX) return journey
+    const journey: Journey = { frames: [], steps: [], cause: undefined, results: [], forgotten: false }
+    if (this.#newest !== undefined) this.#order.push(journey)
+    else if (++this.#count > JOURNEYS_MAX) return journey
     this.#packets.set(packet, journey)
     if (host !== undefined && this.#currentEvent === this.#world.sim.events && this.#currentHost === host) {
       journey.cause = this.#current
@@ -111,28 +157,51 @@ export class Journeys {
     return journey
   }
 
-  #step(journey: Journey, where: string, text: string, end = false): void {
-    if (journey.steps.length > STEPS_MAX) return
-    if (journey.steps.length === STEPS_MAX) {
-      journey.steps.push({ atNs: this.#world.sim.nowNs, where, text: '... and so on: more is not kept', end: false })
-    } else journey.steps.push({ atNs: this.#world.sim.nowNs, where, text, end })
+  #step(journey: Journey, where: string, said: Said): void {
+    if (journey.forgotten || journey.steps.length > STEPS_MAX) return
+    const { kind, about = '', more = '', number = 0, end = false } = journey.steps.length < STEPS_MAX ? said : ENDLESS
+    journey.steps.push({ atNs: this.#world.sim.nowNs, where, kind, about, more, number, end })
+    this.#steps++
+    if (this.#newest !== undefined && this.#steps > this.#newest) this.#forget(this.#newest)
+  }
+
+  /** Gives up the oldest ways, and their ties: a long conversation is one chain of causes. */
+  #forget(newest: number): void {
+    while (this.#steps > newest && this.#oldest < this.#order.length - 1) {
+      const journey = this.#order[this.#oldest++]!
+      this.#steps -= journey.steps.length
+      for (const number of journey.frames) this.#frames.delete(number)
+      journey.steps = []
+      journey.cause = undefined
+      journey.results = []
+      journey.forgotten = true
+    }
+    if (this.#oldest < 1000 || this.#oldest < this.#order.length / 2) return
+    this.#order = this.#order.slice(this.#oldest)
+    this.#oldest = 0
   }
 
   #switched(packet: Packet, network: string, from: string): void {
     const journey = this.#of(packet)
     const number = packet.frame
-    if (this.#list.length < JOURNEYS_MAX) {
+    if (this.#newest !== undefined) {
+      if (!journey.forgotten) this.#keep(number, journey)
+    } else if (this.#list.length < JOURNEYS_MAX) {
       const atNs = this.#world.sim.nowNs
       this.#list.push({ number, atNs, network, from, summary: summaryOf(emitFrame(packet)) })
-      this.#frames.set(number, journey)
-      journey.frames.push(number)
+      this.#keep(number, journey)
     }
-    this.#step(journey, network, `reaches the switch from ${from}, as frame ${number}`)
+    this.#step(journey, network, { kind: 'switch', about: from, number })
+  }
+
+  #keep(number: number, journey: Journey): void {
+    this.#frames.set(number, journey)
+    journey.frames.push(number)
   }
 
   #device({ device, direction, packet }: DeviceEvent): void {
     if (direction === 'out') {
-      this.#step(this.#of(packet, device.host), device.host.name, `leaves by ${device.name}`)
+      this.#step(this.#of(packet, device.host), device.host.name, { kind: 'leaves', about: device.name })
       return
     }
     const journey = this.#of(packet)
@@ -140,53 +209,93 @@ export class Journeys {
     this.#currentEvent = this.#world.sim.events
     this.#current = journey
     const end = packet.packetType === 3 && device.rxHandler === undefined
-    this.#step(
-      journey,
-      device.host.name,
-      `comes in by ${device.name}${end ? ', addressed to another: ignored' : ''}`,
-      end,
-    )
+    this.#step(journey, device.host.name, { kind: end ? 'ignored' : 'enters', about: device.name, end })
   }
 
   #way(host: Host, event: IpEvent): void {
-    const { packet } = event
-    const text = textOf(event)
-    if (text === undefined) return
-    this.#step(this.#of(packet, host), host.name, text, event.kind === 'drop')
+    const said = saidOf(event)
+    if (said !== undefined) this.#step(this.#of(event.packet, host), host.name, said)
   }
 }
 
+/** A step before it has a place and a time. */
+type Said = Pick<JourneyStep, 'kind'> & Partial<JourneyStep>
+
+const ENDLESS: Said = { kind: 'endless' }
+
 /** What a step says; undefined for those that say no more than others do. */
-function textOf(event: IpEvent): string | undefined {
+function saidOf(event: IpEvent): Said | undefined {
   switch (event.kind) {
     case 'receive':
       return undefined
     case 'hook':
-      return `${event.hook}: ${event.verdict}`
+      return { kind: 'hook', about: event.hook, more: event.verdict }
     case 'conntrack':
-      return `conntrack: ${event.what}${event.text === '' ? '' : ` ${event.text}`}`
-    case 'rule':
-      return `${event.family} ${event.table} ${event.chain}, rule ${event.number}: ${event.text}${
-        event.verdict === '' ? '' : ` => ${event.verdict}`
-      }`
+      return { kind: 'conntrack', about: event.what, more: event.text }
+    case 'rule': {
+      const verdict = event.verdict === '' ? '' : ` => ${event.verdict}`
+      const about = `${event.family} ${event.table} ${event.chain}`
+      return { kind: 'rule', about, number: event.number, more: `${event.text}${verdict}` }
+    }
     case 'route':
-      return event.route ? `route: ${routeText(event.route)}` : `no route: ${event.error ?? 'unreachable'}`
+      return event.route
+        ? { kind: 'route', about: routeText(event.route) }
+        : { kind: 'no-route', about: event.error ?? 'unreachable' }
     case 'forward':
-      return `forwarded, time to live ${event.packet.ttl} left`
+      return { kind: 'forward', number: event.packet.ttl }
     case 'deliver':
-      return 'delivered here'
+      return { kind: 'deliver' }
     case 'output':
-      return `sent: ${routeText(event.route)}`
+      return { kind: 'send', about: routeText(event.route) }
     case 'drop':
-      return `dropped: ${event.reason}`
-    default:
-      return textOfStep(event as { kind: string; text?: string })
+      return { kind: 'drop', about: event.reason, end: true }
+    default: {
+      // Steps that other rooms add have their text with them.
+      const { kind, text = '' } = event as { kind: string; text?: string }
+      return { kind: 'other', about: kind, more: text }
+    }
   }
 }
 
-/** Steps that other rooms add have their text with them. */
-function textOfStep(event: { kind: string; text?: string }): string {
-  return event.text === undefined ? event.kind : `${event.kind}: ${event.text}`
+/** A step in words. */
+export function describeStep({ kind, about, more, number }: JourneyStep): string {
+  switch (kind) {
+    case 'leaves':
+      return `leaves by ${about}`
+    case 'enters':
+      return `comes in by ${about}`
+    case 'ignored':
+      return `comes in by ${about}, addressed to another: ignored`
+    case 'switch':
+      return `reaches the switch from ${about}, as frame ${number}`
+    case 'switched':
+      return `leaves the switch towards ${about}`
+    case 'lost':
+      return `lost on its way to ${about}`
+    case 'full':
+      return `no room in the queue towards ${about}`
+    case 'conntrack':
+      return `conntrack: ${about}${more === '' ? '' : ` ${more}`}`
+    case 'rule':
+      return `${about}, rule ${number}: ${more}`
+    case 'route':
+      return `route: ${about}`
+    case 'no-route':
+      return `no route: ${about}`
+    case 'forward':
+      return `forwarded, time to live ${number} left`
+    case 'deliver':
+      return 'delivered here'
+    case 'send':
+      return `sent: ${about}`
+    case 'drop':
+      return `dropped: ${about}`
+    case 'endless':
+      return '... and so on: more is not kept'
+    case 'hook':
+    case 'other':
+      return more === '' ? about : `${about}: ${more}`
+  }
 }
 
 function routeText(route: Route): string {
@@ -223,7 +332,7 @@ export function formatJourney(journey: Journey, titles: (frame: number) => strin
   for (const step of journey.steps) {
     const name = step.where === where ? ''.padEnd(width) : step.where.padEnd(width)
     where = step.where
-    lines.push(`${((step.atNs - begin) / 1e9).toFixed(6).padStart(10)}  ${name}  ${step.text}`)
+    lines.push(`${((step.atNs - begin) / 1e9).toFixed(6).padStart(10)}  ${name}  ${describeStep(step)}`)
   }
   for (const result of journey.results) if (result !== journey) lines.push(`brings about ${nameOf(result, titles)}`)
   return lines.map((line) => `${line}\n`).join('')
