@@ -176,9 +176,13 @@ function names(host: Host): string[] {
   return devices(host).map((device) => device.name)
 }
 
-/** Files that stand among the devices: `bonding_masters`. */
-export function sysClassNetFiles(image: KernelImage): Map<string, PseudoFile> {
-  return image.slot<Map<string, PseudoFile>>('kernel/net class files', () => new Map())
+/** A file that stands among the devices while `present` says so: `bonding_masters`, from its module's loading on. */
+export interface ClassFile extends PseudoFile {
+  present(host: Host): boolean
+}
+
+export function sysClassNetFiles(image: KernelImage): Map<string, ClassFile> {
+  return image.slot<Map<string, ClassFile>>('kernel/net class files', () => new Map())
 }
 
 export function installSysClassNet(image: KernelImage): void {
@@ -191,10 +195,10 @@ export function installSysClassNet(image: KernelImage): void {
     },
   })
   image.procDirectory('/sys/class/net', {
-    list: (host) => [...names(host), ...files.keys()],
+    list: (host) => [...names(host), ...[...files.keys()].filter((name) => files.get(name)!.present(host))],
     lookup(host, name) {
       const file = files.get(name)
-      if (file !== undefined) return { kind: 'file', file }
+      if (file?.present(host)) return { kind: 'file', file }
       return deviceByName(host, name) && { kind: 'symlink', target: `../../devices/virtual/net/${name}` }
     },
   })

@@ -216,6 +216,7 @@ function group(device: NetDevice): Record<string, PseudoNode> {
 export function installBondSysfs(image: KernelImage): void {
   sysfsGroups(image).push(group)
   sysClassNetFiles(image).set('bonding_masters', {
+    present: (host) => bonds(host as Host).length > 0,
     read: (host) =>
       `${bonds(host as Host)
         .map(({ device }) => device.name)
