@@ -3,8 +3,10 @@
 import { foldSum, internetChecksum, sumWords } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { formatIpv4 } from '#wire/inet'
+import { printGre } from './gre.ts'
 import { printIcmp } from './icmp.ts'
 import { printIgmp } from './igmp.ts'
+import { printIp6 } from './ip6.ts'
 import type { Printer } from './printer.ts'
 import { ipProtocolName } from './protocol-names.ts'
 import { printTcp } from './tcp.ts'
@@ -42,7 +44,7 @@ export const PROTOCOLS: Record<number, string> = {
 }
 
 /** Protocols that tcpdump takes apart and this doesn't yet. */
-export const UNMODELLED = new Set([8, 9, 33, 41, 46, 47, 50, 51, 55, 58, 59, 77, 88, 89, 103, 108, 112, 113, 132, 143])
+export const UNMODELLED = new Set([8, 9, 33, 46, 50, 51, 55, 77, 88, 89, 103, 108, 112, 113, 132])
 
 /** Where a packet's layers stand, for those who need the addresses around them. */
 export interface IpPlace {
@@ -57,8 +59,7 @@ export function printIp(printer: Printer, at: number, length: number): void {
   printer.protocol = 'ip'
   const version = printer.u8(at) >>> 4
   if (version !== 4) {
-    if (version === 6) throw new NotModelled('tcpdump: IPv6 where the link says IPv4')
-    printer.put(`IP${version} (invalid)`)
+    printer.put(`IP${version}${version === 6 ? ', wrong link-layer encapsulation' : ''} (invalid)`)
     return
   }
   if (!options.link) printer.put('IP ')
@@ -141,6 +142,10 @@ function printBody(printer: Printer, at: number, headerLength: number, length: n
   else if (protocol === 4) printIp(printer, next, length)
   else if (protocol === 6) printTcp(printer, next, length, place)
   else if (protocol === 17) printUdp(printer, next, length, place)
+  else if (protocol === 41) printIp6(printer, next, length)
+  else if (protocol === 47) printGre(printer, next, length)
+  else if (protocol === 58 || protocol === 143) printer.put(`[${PROTOCOLS[protocol]} requires IPv6] (invalid)`)
+  else if (protocol === 59) printer.put('no next header')
   else if (UNMODELLED.has(protocol)) throw new NotModelled(`tcpdump: IP protocol ${protocol}`)
   else printer.put(` ${protocolName(printer, protocol)} ${length}`)
 }

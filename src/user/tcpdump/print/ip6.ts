@@ -1,7 +1,9 @@
 /** IPv6's header and its extension headers. tcpdump 4.99.3 print-ip6.c, print-ip6opts.c, print-frag6.c, print-rt6.c. */
 import { NotModelled } from '#base/check'
+import { printGre } from './gre.ts'
 import { printIcmp6 } from './icmp6.ts'
-import { PROTOCOLS, protocolName, UNMODELLED } from './ip.ts'
+import { PROTOCOLS, printIp, protocolName, UNMODELLED } from './ip.ts'
+import { printEthernet } from './link.ts'
 import type { Printer } from './printer.ts'
 import { printTcp } from './tcp.ts'
 import { printUdp } from './udp.ts'
@@ -86,7 +88,11 @@ function printPayload(
   else if (protocol === 17) printUdp(printer, at, length, place)
   else if (protocol === 41) printIp6(printer, at, length)
   else if (protocol === 59) printer.put('no next header')
-  else if (UNMODELLED.has(protocol) || protocol === 1 || protocol === 2 || protocol === 4 || protocol === 62)
+  else if (protocol === 4) printIp(printer, at, length)
+  else if (protocol === 47) printGre(printer, at, length)
+  else if (protocol === 143) printEthernet(printer, length, at)
+  else if (protocol === 1 || protocol === 2) printer.put(`[${PROTOCOLS[protocol]} requires IPv4] (invalid)`)
+  else if (UNMODELLED.has(protocol) || protocol === 62)
     throw new NotModelled(`tcpdump: IP protocol ${protocol} over IPv6`)
   else printer.put(` ${protocolName(printer, protocol)} ${length}`)
 }

@@ -5,7 +5,9 @@ import { printArp } from './arp.ts'
 import { ETHER_TYPES } from './ether-types.ts'
 import { printIp } from './ip.ts'
 import { printIp6 } from './ip6.ts'
+import { printLlc } from './llc.ts'
 import type { Printer } from './printer.ts'
+import { printSlow } from './slow.ts'
 
 const TAGS = new Set([0x8100, 0x88a8, 0x9100, 0x9200])
 /** Types that tcpdump takes apart and this doesn't yet. */
@@ -15,7 +17,6 @@ const UNMODELLED: Record<number, string> = {
   34915: 'PPPoE',
   34916: 'PPPoE',
   35020: 'LLDP',
-  34825: 'slow protocols',
   34958: 'EAPOL',
   35063: 'PTP',
   35074: 'CFM',
@@ -85,7 +86,7 @@ export function printEthernet(printer: Printer, length: number, from = 0): numbe
     at += 4
     tagged = true
   }
-  if (type <= 1500) throw new NotModelled('tcpdump: IEEE 802.3 frames with LLC')
+  if (type <= 1500) return at + printLength(printer, type, at, length - (at - from), tagged, addresses)
   const header = () => {
     if (!tagged || !options.link) addresses()
     printer.put(headerType(options.quiet, type))
@@ -99,6 +100,31 @@ export function printEthernet(printer: Printer, length: number, from = 0): numbe
   return at
 }
 
+/** A frame whose type is a length: LLC follows, padding is left out. @returns the LLC header's length */
+function printLength(
+  printer: Printer,
+  claimed: number,
+  at: number,
+  available: number,
+  tagged: boolean,
+  addresses: () => void,
+): number {
+  const { options } = printer
+  const length = Math.min(claimed, available)
+  if (options.link) {
+    if (!tagged) addresses()
+    printer.put(tagged ? '802.3' : `802.3, length ${length}: `)
+  }
+  const first = at - 2 - (tagged ? 4 : 0) - 12
+  const link = { addresses: `${printer.mac(first + 6)} > ${printer.mac(first)} `, type: printType }
+  let header = 0
+  printer.within(at + length, () => {
+    header = printLlc(printer, at, length, link)
+    if (header < 0 && !options.hasDump) printer.defaultPrint(at, Math.min(length, printer.end - at))
+  })
+  return Math.abs(header)
+}
+
 /** Whether the type is one that is taken apart. */
 function printType(printer: Printer, type: number, at: number, length: number): boolean {
   const unmodelled = UNMODELLED[type]
@@ -106,6 +132,7 @@ function printType(printer: Printer, type: number, at: number, length: number): 
   if (type === 0x0800) printIp(printer, at, length)
   else if (type === 0x86dd) printIp6(printer, at, length)
   else if (type === 0x0806 || type === 0x8035) printArp(printer, at, length)
+  else if (type === 0x8809) printSlow(printer, at, length)
   else if (type === 0x9000) printLoopback(printer, at, length)
   else return false
   return true

@@ -9,6 +9,7 @@ import { expectGolden, forSeeds } from '#base/testing'
 import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2, PcapWriter, readCapture } from '#wire/pcap'
 import { cookedHeader } from '../cooked.ts'
 import { likelyFrame } from '../corpus.cases.ts'
+import { labFrame } from '../lab-corpus.cases.ts'
 import { type FormatOptions, FrameFormatter, type Stamped } from './format.ts'
 import type { PrintNames } from './printer.ts'
 
@@ -69,13 +70,18 @@ function optionsOf(letters: string, linkType: number): FormatOptions {
 }
 
 /** Frames that are modelled: the others stop a run, and say so. */
-function corpus(seed: number, count: number, cooked: boolean): { file: Uint8Array; linkType: number } {
+function corpus(
+  seed: number,
+  count: number,
+  cooked: boolean,
+  frameOf = likelyFrame,
+): { file: Uint8Array; linkType: number } {
   const random = new RandomStream(seed, 'corpus')
   const linkType = cooked ? LINKTYPE_LINUX_SLL2 : LINKTYPE_ETHERNET
   const writer = new PcapWriter({ nanosecond: false, linkType })
   let written = 0
   while (written < count) {
-    let bytes = likelyFrame(random)
+    let bytes = frameOf(random)
     if (cooked) {
       const header = cookedHeader(
         (bytes[12]! << 8) | bytes[13]!,
@@ -136,6 +142,19 @@ describe.each(COMBINATIONS)('-n%s', (letters) => {
   })
 })
 
+describe.each(['', 'e', 'v', 'vv', 'evvv'])('what labs carry, -n%s', (letters) => {
+  test('prints what tcpdump printed', () => {
+    const place = (name: string) => new URL(`golden/${name}`, import.meta.url)
+    const accept = process.env['KAIDOKU_ACCEPT'] === '1'
+    if (accept && letters === '') writeFileSync(place('labs.pcap'), corpus(4, 120, false, labFrame).file)
+    const file = Uint8Array.from(readFileSync(place('labs.pcap')))
+    expectGolden(
+      place(`labs-${letters || 'plain'}.txt`),
+      accept ? reallyPrinted(file, letters) : printed(file, letters),
+    )
+  })
+})
+
 describe.skipIf(!installed)('beside the real tcpdump', () => {
   test.each([false, true])('other frames, cooked: %s', (cooked) => {
     const { file } = corpus(
@@ -143,13 +162,23 @@ describe.skipIf(!installed)('beside the real tcpdump', () => {
       Number(process.env['KAIDOKU_FUZZ'] ?? 400),
       cooked,
     )
-    for (const letters of ['e', 'vvv', 'tXX', 'qv']) {
+    expectSame(file, ['e', 'vvv', 'tXX', 'qv'])
+  })
+
+  test('what labs carry', () => {
+    const seed = Number(process.env['KAIDOKU_SEED'] ?? 3)
+    const { file } = corpus(seed, Number(process.env['KAIDOKU_FUZZ'] ?? 400), false, labFrame)
+    expectSame(file, ['', 'e', 'v', 'vv', 'evvv', 'q', 'tA'])
+  })
+
+  function expectSame(file: Uint8Array, combinations: readonly string[]): void {
+    for (const letters of combinations) {
       const [ours, real] = [printed(file, letters).split('\n'), reallyPrinted(file, letters).split('\n')]
       const at = ours.findIndex((line, i) => line !== real[i])
       if (at >= 0) expect(`-${letters} line ${at}: ${ours[at]}`).toBe(`-${letters} line ${at}: ${real[at]}`)
       expect(ours.length).toBe(real.length)
     }
-  })
+  }
 })
 
 test('no bytes throw anything but NotModelled', () => {
@@ -159,7 +188,12 @@ test('no bytes throw anything but NotModelled', () => {
   ])
   let lines = 0
   forSeeds(1_500, (random) => {
-    const bytes = random.below(4) === 0 ? random.bytes(random.below(80)) : likelyFrame(random)
+    const bytes =
+      random.below(4) === 0
+        ? random.bytes(random.below(80))
+        : random.below(2) === 0
+          ? labFrame(random)
+          : likelyFrame(random)
     const frame: Stamped = { s: 1, ns: 2, bytes, length: bytes.length + random.below(2) * random.below(100) }
     for (const formatter of formatters) {
       try {

@@ -2,6 +2,8 @@
 import { internetChecksum } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { TCP_DESTINATIONS, TCP_SOURCES } from './decoded-ports.ts'
+import { printDnsOverTcp } from './dns.ts'
+import { printHttp } from './http.ts'
 import { addresses, ends, type IpPlace, pseudoHeader, rightChecksum } from './ip.ts'
 import type { Printer } from './printer.ts'
 
@@ -69,6 +71,16 @@ export function printTcp(printer: Printer, at: number, length: number, place: Ip
   }
   if (flags & RST && options.verbose > 0) {
     printResetText(printer, at + headerLength, payload)
+    return
+  }
+  const either = (port: number) => srcPort === port || dstPort === port
+  if (either(80) || either(8080)) {
+    printer.put(': ')
+    printHttp(printer, at + headerLength, payload)
+    return
+  }
+  if (either(53)) {
+    printDnsOverTcp(printer, at + headerLength, payload)
     return
   }
   if (TCP_SOURCES.has(srcPort)) throw new NotModelled(`tcpdump: what comes from TCP port ${srcPort}`)

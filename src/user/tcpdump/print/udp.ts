@@ -2,7 +2,9 @@
 import { internetChecksum } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import { UDP_DESTINATIONS, UDP_SOURCES } from './decoded-ports.ts'
+import { printDns } from './dns.ts'
 import { ends, type IpPlace, pseudoHeader, rightChecksum } from './ip.ts'
+import { printOtv } from './otv.ts'
 import type { Printer } from './printer.ts'
 import { printVxlan } from './vxlan.ts'
 
@@ -47,8 +49,17 @@ export function printUdp(printer: Printer, at: number, available: number, place:
     }
   }
   if (!options.quiet) {
+    const either = (port: number) => srcPort === port || dstPort === port
+    if (either(53) || either(5353)) {
+      printDns(printer, at + 8, length, !either(53))
+      return
+    }
+    if (either(8472)) {
+      printOtv(printer, at + 8, length)
+      return
+    }
     if (dstPort === 4789) {
-      printVxlan(printer, at + 8, payload)
+      printVxlan(printer, at + 8, length)
       return
     }
     if (UDP_SOURCES.has(srcPort)) throw new NotModelled(`tcpdump: what comes from UDP port ${srcPort}`)
