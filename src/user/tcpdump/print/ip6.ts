@@ -92,7 +92,7 @@ function printPayload(
   else if (protocol === 47) printGre(printer, at, length)
   else if (protocol === 143) printEthernet(printer, length, at)
   else if (protocol === 1 || protocol === 2) printer.put(`[${PROTOCOLS[protocol]} requires IPv4] (invalid)`)
-  else if (UNMODELLED.has(protocol) || protocol === 62)
+  else if (UNMODELLED.has(protocol) || protocol === 62 || protocol === 135)
     throw new NotModelled(`tcpdump: IP protocol ${protocol} over IPv6`)
   else printer.put(` ${protocolName(printer, protocol)} ${length}`)
 }

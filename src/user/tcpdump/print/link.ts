@@ -59,6 +59,10 @@ export function printEthernet(printer: Printer, length: number, from = 0): numbe
   const { options } = printer
   printer.protocol = 'ether'
   const captured = printer.end
+  if (length < captured - from) {
+    printer.put(`[length ${length} < caplen ${captured - from}] (invalid)`)
+    return from + length
+  }
   if (captured < from + 14) {
     printer.truncated()
     return captured
@@ -159,6 +163,8 @@ function printLoopback(printer: Printer, at: number, length: number): void {
   throw new NotModelled('tcpdump: messages of the loopback protocol')
 }
 
+/** What Linux calls a frame whose type is a length. Linux 6.1 include/uapi/linux/if_ether.h: ETH_P_802_2 */
+const COOKED_LLC = 4
 const DIRECTIONS = ['In', 'B', 'M', 'P', 'Out']
 
 /** What is captured on `any`. */
@@ -176,12 +182,13 @@ export function printCooked(printer: Printer, length: number): number {
   const header = (tags: number) => {
     printer.put(`ifindex ${index} `)
     if (printer.u8(11) === 6) printer.put(`${printer.mac(12)} `)
-    if (!options.quiet) printer.put(`ethertype ${typeText(type)}, length ${length - tags}: `)
+    if (options.quiet) return
+    printer.put(`${type === COOKED_LLC ? '802.2' : `ethertype ${typeText(type)}`}, length ${length - tags}: `)
   }
   if (options.link) header(0)
   let at = SLL2_HLEN
   let inner = type
-  if (inner <= 1500) throw new NotModelled(`tcpdump: cooked frames of type ${inner}`)
+  if (inner === 1) throw new NotModelled('tcpdump: IPX')
   while (inner === 0x8100) {
     if (printer.end < at + 4) {
       printer.protocol = 'vlan'
@@ -191,9 +198,19 @@ export function printCooked(printer: Printer, length: number): number {
     const tci = printer.u16(at)
     if (options.link) printer.put(`vlan ${tci & 0xfff}, p ${tci >>> 13}${tci & 0x1000 ? ', DEI' : ''}, `)
     inner = printer.u16(at + 2)
-    if (inner <= 1500) throw new NotModelled('tcpdump: IEEE 802.3 frames with LLC')
+    if (inner <= 1500) inner = COOKED_LLC
     if (!options.quiet) printer.put(`ethertype ${ETHER_TYPES[inner] ?? 'Unknown'}, `)
     at += 4
+  }
+  if (inner === COOKED_LLC) {
+    // Padding is left in: the length was in the header that isn't there.
+    const size = printLlc(printer, at, length - at, { addresses: '', type: printType })
+    if (size < 0 && !options.hasDump) printer.defaultPrint(at, printer.end - at)
+    return size < 0 ? at : at + size
+  }
+  if (inner <= 1500) {
+    if (!options.hasDump) printer.defaultPrint(at, printer.end - at)
+    return at
   }
   if (!printType(printer, inner, at, length - at)) {
     if (!options.link) header(at - SLL2_HLEN)
