@@ -8,11 +8,9 @@
 import { announceAddresses, loopbackAddress } from './addresses.ts'
 import { IFF_LOOPBACK, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, type NetDevice } from './device.ts'
 import { fibCarrier, fibDeviceDown, fibDeviceUp, fibMtuChanged } from './fib.ts'
+import { IPV4_MIN_MTU } from './inetdev.ts'
 import { notifyNetdev } from './notifiers.ts'
 import { type Refusal, refuse } from './refusal.ts'
-
-/** Below it, IPv4 is off. Linux 6.1 include/linux/inetdevice.h: inetdev_valid_mtu(). */
-export const IPV4_MIN_MTU = 68
 
 /** The carrier came or went while the device is up. NETDEV_CHANGE. */
 export function carrierNotify(device: NetDevice): void {
@@ -57,6 +55,7 @@ function open(device: NetDevice): Refusal | undefined {
   device.net.generation++
   if (device.mtu >= IPV4_MIN_MTU) {
     if (device.flags & IFF_LOOPBACK) loopbackAddress(device)
+    device.inet.igmp?.up()
     if (device.inet.arpNotify) announceAddresses(device)
   }
   fibDeviceUp(device)
@@ -81,6 +80,7 @@ function close(device: NetDevice): void {
   device.active = false
   device.driver?.stop?.(device)
   device.flags &= ~IFF_UP
+  device.inet.igmp?.down()
   fibDeviceDown(device, false)
   device.net.neighbours.flush(device, false)
   device.net.generation++

@@ -6,7 +6,11 @@
  * Linux 6.1 include/linux/inetdevice.h; net/ipv4/devinet.c: ipv4_devconf_dflt, inetdev_init(), devinet_conf_proc().
  */
 import type { NetDevice } from './device.ts'
+import type { IgmpLink } from './igmp.ts'
 import type { Neighbour, NeighbourParms } from './neighbour.ts'
+
+/** Below it, IPv4 is off. Linux 6.1 include/linux/inetdevice.h: inetdev_valid_mtu(). */
+export const IPV4_MIN_MTU = 68
 
 /** net.ipv4.conf.NAME.*, in the kernel's order. */
 export class InetConf {
@@ -128,8 +132,8 @@ export class InetDevice {
   neighbours: Map<number, Neighbour> | undefined = undefined
   /** The one that was used last, so that a packet after a packet costs no lookup. */
   lastNeighbour: Neighbour | undefined = undefined
-  /** Multicast groups that were joined; 224.0.0.1 is always there. */
-  groups: number[] | undefined = undefined
+  /** Multicast groups, from when the first was joined; 224.0.0.1 is always there. */
+  igmp: IgmpLink | undefined = undefined
   /** Whether an address was ever added: from then on writes to `default` leave it alone. Linux: ipv4_devconf_setall(). */
   settled = false
   /** Packets of this device in the proxy queue. Linux: neigh_parms.qlen. */

@@ -19,6 +19,7 @@ import { HZ } from './jiffies.ts'
 import type { InetProtocol } from './protocols.ts'
 import type { RouteCache } from './route-cache.ts'
 import type { FibRule } from './rules.ts'
+import type { Membership } from './sockets/memberships.ts'
 import type { SocketTables } from './sockets/tables.ts'
 
 /** net.ipv4.*, with Linux's defaults. A host has these until it writes one. */
@@ -49,6 +50,10 @@ export class IpSysctls {
   unprivilegedPortStart = 1024
   autobindReuse = 0
   dynaddr = 0
+  igmpQrv = 2
+  igmpMaxMemberships = 20
+  igmpMaxSources = 10
+  igmpLinkLocalReports = 1
   multipathUseNeighbour = 0
   multipathHashPolicy = 0
   // net.ipv4.route.*; in jiffies where the kernel's are.
@@ -110,6 +115,8 @@ export class InetState {
   sockets: SocketTables | undefined = undefined
   /** Protocols that modules brought, by number: tunnels. */
   protocols: Map<number, InetProtocol> | undefined = undefined
+  /** Groups that addresses have joined. Linux: netns_ipv4.mc_autojoin_sk. */
+  autojoined: Membership[] | undefined = undefined
   idents: Map<string, { id: number; jiffies: number }> | undefined = undefined
   logLimit: LogLimit | undefined = undefined
   /** The key of the multipath hash. */

@@ -3,16 +3,18 @@
  *
  * Linux 6.1 net/ipv4/devinet.c: inet_rtm_newaddr(), inet_rtm_deladdr(), inet_fill_ifaddr(), check_lifetime().
  */
-import { NotModelled } from '#base/check'
-import { defineState, type Host, type NetlinkAnswer } from '#kernel/core'
+import { defineState, type Errno, type Host, type NetlinkAnswer } from '#kernel/core'
 import { deleteAddress, inPrefix, insertAddress, makeAddress, maskOf } from './addresses.ts'
 import type { NetDevice } from './device.ts'
 import { deviceByIndex, devices } from './devices.ts'
 import { fibMetricChanged } from './fib.ts'
+import { isMulticast } from './fib-lookup.ts'
 import { IFA_F_DEPRECATED, IFA_F_MCAUTOJOIN, IFA_F_PERMANENT, INFINITE_S, type InetAddress } from './inetdev.ts'
+import { inetState } from './ip-state.ts'
 import { JIFFY_NS, wheelJiffies } from './jiffies.ts'
 import type { AddressMessage, AddressRequest } from './netlink.ts'
 import { NO_MESSAGES, refuse } from './netlink-link.ts'
+import { joinGroup, leaveGroup } from './sockets/memberships.ts'
 
 const SECOND_NS = 1_000_000_000
 /** Lifetimes are looked at every two minutes at the least. Linux 6.1 include/net/addrconf.h: ADDR_CHECK_FREQUENCY. */
@@ -72,11 +74,12 @@ export function newAddress(host: Host, message: unknown): NetlinkAnswer {
   const validS = request.validS ?? INFINITE_S
   const preferredS = request.preferredS ?? INFINITE_S
   if (validS === 0 || preferredS > validS) return refuse('EINVAL')
-  if ((request.flags ?? 0) & IFA_F_MCAUTOJOIN) throw new NotModelled('addresses that join their multicast group')
   const wanted = makeAddress(device, { ...request, label: (request.label ?? device.name).slice(0, LABEL_MAX) })
   const existing = wanted.local === 0 ? undefined : device.inet.addresses.find((own) => isSame(own, wanted))
   if (existing === undefined) {
     setLifetime(wanted, validS, preferredS)
+    const refused = wanted.flags & IFA_F_MCAUTOJOIN ? autojoin(host, wanted, true) : undefined
+    if (refused !== undefined) return refuse(refused)
     const errno = insertAddress(wanted)
     if (errno !== undefined) return refuse(errno)
   } else {
@@ -89,6 +92,14 @@ export function newAddress(host: Host, message: unknown): NetlinkAnswer {
   }
   if (validS !== INFINITE_S || preferredS !== INFINITE_S) lifetimes.of(host).check()
   return NO_MESSAGES
+}
+
+/** An address that is a group's: it is joined by its device. Linux: ip_mc_autojoin_config(). */
+function autojoin(host: Host, own: InetAddress, join: boolean): Errno | undefined {
+  const state = inetState.of(host)
+  state.autojoined ??= []
+  const request = { group: own.address, ifindex: own.device.ifindex }
+  return join ? joinGroup(host, state.autojoined, request) : leaveGroup(host, state.autojoined, request)
 }
 
 /** Linux: find_matching_ifa(). */
@@ -117,6 +128,7 @@ export function removeAddressRequest(host: Host, message: unknown): NetlinkAnswe
         ((request.prefix ?? 32) === own.prefix && ((request.address ^ own.address) & maskOf(own.prefix)) === 0)),
   )
   if (found === undefined) return refuse('EADDRNOTAVAIL')
+  if (isMulticast(found.address)) autojoin(host, found, false)
   deleteAddress(found)
   return NO_MESSAGES
 }

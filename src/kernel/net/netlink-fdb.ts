@@ -10,6 +10,7 @@ import { multicastMac } from './arp.ts'
 import type { NetDevice } from './device.ts'
 import { deviceByIndex, devices } from './devices.ts'
 import { bridgeHandlers } from './families.ts'
+import { groupsOf } from './igmp.ts'
 import type { FdbMessage, FdbQuery, FdbRequest } from './netlink-bridge.ts'
 import { NO_MESSAGES } from './netlink-link.ts'
 import { type Refusal, refuse } from './refusal.ts'
@@ -20,14 +21,13 @@ const LINK_LOCAL = 0x0180c2000000
 
 /** ff02::1, which a device listens to as long as the kernel knows IPv6; and 224.0.0.1 while it is up. */
 const ALL_NODES = 0x333300000001
-const ALL_HOSTS = multicastMac(0xe0000001)
 
 /** The groups that a device receives, in the order in which they were joined. */
 export function multicastAddresses(device: NetDevice): number[] {
   if (device.addressLength !== 6 || device.loops) return []
   const groups = [ALL_NODES, ...device.multicastList]
-  if (device.up) groups.push(ALL_HOSTS)
-  for (const group of device.inet.groups ?? []) groups.push(multicastMac(group))
+  const listed = groupsOf(device).map((group) => multicastMac(group.address))
+  groups.push(...listed.reverse())
   return [...new Set(groups)]
 }
 

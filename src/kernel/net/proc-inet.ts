@@ -1,6 +1,8 @@
 /** /proc/net/snmp, netstat, route, udp, raw, icmp, packet, sockstat. Linux 6.1 net/ipv4/proc.c, fib_trie.c, udp.c, raw.c. */
 import type { Host, KernelImage } from '#kernel/core'
+import { devices } from './devices.ts'
 import { type FibAlias, RT_TABLE_MAIN } from './fib.ts'
+import { groupsOf } from './igmp.ts'
 import { IpCounters } from './ip-counters.ts'
 import { inetState } from './ip-state.ts'
 import type { InetSocket } from './sockets/inet.ts'
@@ -286,11 +288,29 @@ FRAG: inuse ${fragments?.queues.size ?? 0} memory ${fragments?.memory ?? 0}
 `
 }
 
+/** /proc/net/igmp: a line for each device, and one for each of its groups. igmp_mc_seq_show(). */
+function formatIgmp(host: Host): string {
+  let text = 'Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n'
+  for (const device of devices(host)) {
+    const groups = groupsOf(device)
+    if (groups.length === 0) continue
+    const version = `V${device.inet.igmp?.version ?? 3}`
+    text += `${device.ifindex}\t${device.name.padEnd(10)}: ${String(groups.length).padStart(5)} ${version.padStart(7)}\n`
+    for (const { address, users, timer, reporter } of groups) {
+      const left = (timer?.left ?? 0).toString(16).padStart(8, '0').toUpperCase()
+      const running = timer?.pending ? 1 : 0
+      text += `\t\t\t\t${swapped(address)} ${String(users).padStart(5)} ${running}:${left}\t\t${reporter ? 1 : 0}\n`
+    }
+  }
+  return text
+}
+
 /** Installs the files. */
 export function installProcInet(image: KernelImage): void {
   image.proc('/proc/net/snmp', { read: formatSnmp })
   image.proc('/proc/net/netstat', { read: formatNetstat })
   image.proc('/proc/net/tcp', { read: formatProcTcp })
+  image.proc('/proc/net/igmp', { read: formatIgmp })
   image.proc('/proc/net/route', { read: formatProcRoute })
   image.proc('/proc/net/udp', { read: formatUdp })
   image.proc('/proc/net/icmp', { read: formatIcmp })

@@ -2,6 +2,7 @@
 import type { Packet } from '#wire/inet'
 import type { NetDevice } from './device.ts'
 import { type IcmpErrorInfo, icmpReceive } from './icmp-receive.ts'
+import { igmpReceive } from './igmp-receive.ts'
 import type { InetState } from './ip-state.ts'
 import { udpReceive } from './sockets/udp.ts'
 import { tcpReceive } from './tcp/index.ts'
@@ -18,7 +19,6 @@ export interface InetProtocol {
 /** By number; other rooms may add theirs. */
 export const protocolHandlers: (ProtocolHandler | undefined)[] = new Array(256).fill(undefined)
 protocolHandlers[1] = (state, packet, device) => icmpReceive(state, packet, device)
-/** IGMP: membership is not modelled beyond the groups that a device is in; queries and reports are taken and forgotten. */
-protocolHandlers[2] = () => {}
+protocolHandlers[2] = (state, packet, device) => igmpReceive(state, packet, device)
 protocolHandlers[6] = (state, packet, device) => tcpReceive(state, packet, device)
 protocolHandlers[17] = (state, packet, device) => udpReceive(state, packet, device)

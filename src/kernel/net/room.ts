@@ -9,6 +9,7 @@ import { installFdb } from './netlink-fdb.ts'
 import { deleteLink, getLink, newLink, setLink } from './netlink-link.ts'
 import { deleteNeighbour, getNeighbours, newNeighbour } from './netlink-neigh.ts'
 import { installNetns } from './netns.ts'
+import { netdevNotifiers } from './notifiers.ts'
 import { installProcDev } from './proc-dev.ts'
 import { installSysClassNet } from './sys-class-net.ts'
 
@@ -37,6 +38,9 @@ export const net: Room = {
     installDevices(image)
     installInet(image)
     installNetns(image)
+    netdevNotifiers(image).push((event, device) => {
+      if (event === 'RESEND_IGMP') device.inet.igmp?.resend()
+    })
     image.onPowerOff(powerOff)
   },
 }

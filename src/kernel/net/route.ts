@@ -28,6 +28,7 @@ import {
   validateSource,
 } from './fib-lookup.ts'
 import { selectPath } from './fib-select.ts'
+import { inGroup } from './igmp.ts'
 import { RT_SCOPE_HOST, RT_SCOPE_LINK } from './inetdev.ts'
 import { logLimited } from './ip-log.ts'
 import { inetState } from './ip-state.ts'
@@ -136,10 +137,6 @@ function setNextHop(host: Host, route: Route, dst: number, info: FibInfo, nextHo
 
 function loopbackOf(host: Host): NetDevice {
   return deviceByIndex(host, 1)!
-}
-
-function inGroup(device: NetDevice, group: number): boolean {
-  return group === 0xe0000001 || (device.inet.groups?.includes(group) ?? false)
 }
 
 /** ip_handle_martian_source(). */

@@ -33,6 +33,7 @@ export function unregisterDevice(device: NetDevice): void {
 function forget(device: NetDevice): void {
   const { inet, net } = device
   for (const tap of net.taps) if (tap.device === device) tap.deviceGone?.(device)
+  inet.igmp?.destroy()
   while (inet.addresses.length > 0) deleteAddress(inet.addresses[0]!)
   fibDeviceDown(device, true)
   net.neighbours.flush(device, false)

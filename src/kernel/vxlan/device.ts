@@ -112,14 +112,14 @@ export const vxlans = defineState(() => new Set<Vxlan>())
 function join(vxlan: Vxlan, on: boolean): void {
   const { remote, link } = vxlan.config
   if (remote >>> 28 !== 0xe) return
-  const below = deviceByIndex(vxlan.home, link)
-  if (below === undefined) return
-  const groups = (below.inet.groups ?? []).filter((group) => group !== remote)
+  const { socket } = vxlan
+  if (socket === undefined) return
   const others = [...vxlans.of(vxlan.home)].some(
     (other) => other !== vxlan && other.device.up && other.config.remote === remote && other.config.link === link,
   )
-  below.inet.groups = on || others ? [remote, ...groups] : groups
-  below.net.generation++
+  const request = { group: remote, ifindex: link }
+  if (on) socket.socket.setOption('IPPROTO_IP', 'IP_ADD_MEMBERSHIP', request)
+  else if (!others) socket.socket.setOption('IPPROTO_IP', 'IP_DROP_MEMBERSHIP', request)
 }
 
 export const driver: Driver = {

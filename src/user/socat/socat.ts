@@ -40,7 +40,7 @@ type Way = 'both' | 'read' | 'write'
 
 /** The common options, and which of them do nothing here. */
 const KNOWN =
-  /^(fork|reuseaddr|so-reuseaddr|reuseport|so-reuseport|bind|backlog|max-children|range|sourceport|sp|su|user|group|mode|perm|keepalive|so-keepalive|nodelay|tcp-nodelay|linger|so-linger|connect-timeout|retry|interval|forever|intervall|creat|create|o-creat|excl|o-excl|append|o-append|trunc|o-trunc|rdonly|wronly|rdwr|o-rdonly|o-wronly|o-rdwr|nonblock|o-nonblock|ignoreeof|crnl|crlf|cr|shut-none|shut-down|shut-close|shut-null|pipes|stderr|unlink|unlink-close|unlink-early|pf|tos|ip-tos|ttl|ip-ttl|broadcast|so-broadcast|bindtodevice|so-bindtodevice|if|interface|sndbuf|so-sndbuf|rcvbuf|so-rcvbuf|setsid|nofork|readbytes|bytes|cool-write|end-close|null-eof|so-rcvtimeo|rcvtimeo|ip-freebind|freebind|fdin|fdout|sigint|sigquit|sighup|chdir|cd|type|path|login|dash|umask|keepidle|keepintvl|keepcnt|tcp-keepidle|mss|tcp-maxseg|quickack|ip-transparent)$/
+  /^(fork|reuseaddr|so-reuseaddr|reuseport|so-reuseport|bind|backlog|max-children|range|sourceport|sp|su|user|group|mode|perm|keepalive|so-keepalive|nodelay|tcp-nodelay|linger|so-linger|connect-timeout|retry|interval|forever|intervall|creat|create|o-creat|excl|o-excl|append|o-append|trunc|o-trunc|rdonly|wronly|rdwr|o-rdonly|o-wronly|o-rdwr|nonblock|o-nonblock|ignoreeof|crnl|crlf|cr|shut-none|shut-down|shut-close|shut-null|pipes|stderr|unlink|unlink-close|unlink-early|pf|tos|ip-tos|ttl|ip-ttl|broadcast|so-broadcast|bindtodevice|so-bindtodevice|if|interface|sndbuf|so-sndbuf|rcvbuf|so-rcvbuf|setsid|nofork|readbytes|bytes|cool-write|end-close|null-eof|so-rcvtimeo|rcvtimeo|ip-freebind|freebind|(ip-)?multicast-?(if|ttl|loop)|(ip-)?(add-)?membership|fdin|fdout|sigint|sigquit|sighup|chdir|cd|type|path|login|dash|umask|keepidle|keepintvl|keepcnt|tcp-keepidle|mss|tcp-maxseg|quickack|ip-transparent)$/
 
 export function socat(sys: Sys, argv: string[]): Body<number> {
   const io = new Stdio(sys, 'socat', 'none')
@@ -540,12 +540,44 @@ class Socat {
       else if (/^(so-)?sndbuf$/.test(name)) set('SOL_SOCKET', 'SO_SNDBUF')
       else if (/^(so-)?rcvbuf$/.test(name)) set('SOL_SOCKET', 'SO_RCVBUF')
       else if (/^(ip-)?freebind$/.test(name)) set('IPPROTO_IP', 'IP_FREEBIND')
+      else if (/^(ip-)?multicast-?ttl$/.test(name)) set('IPPROTO_IP', 'IP_MULTICAST_TTL')
+      else if (/^(ip-)?multicast-?loop$/.test(name)) set('IPPROTO_IP', 'IP_MULTICAST_LOOP')
+      else if (/^(ip-)?multicast-?if$/.test(name)) yield* this.#multicastIf(fd, value)
+      else if (/^(ip-)?(add-)?membership$/.test(name)) yield* this.#join(fd, value)
       else if (/^((so-)?bindtodevice|if|interface)$/.test(name)) {
         const done = set('SOL_SOCKET', 'SO_BINDTODEVICE', value)
         if (!done.ok)
           yield* this.#fail(`setsockopt(${fd}, 1, 25, "${value}", ${(value ?? '').length}): ${strerror(done.errno)}`)
       }
     }
+  }
+
+  /** ip-multicast-if=: the address of the device that groups are sent by. */
+  *#multicastIf(fd: number, text: string | undefined): Body<void> {
+    const [own] = yield* this.#resolve(text ?? '', 'UDP4')
+    if (own?.family !== 'AF_INET') return
+    const set = this.sys.setsockopt(fd, 'IPPROTO_IP', 'IP_MULTICAST_IF', { address: own.address })
+    if (!set.ok) yield* this.#fail(`setsockopt(${fd}, 0, 32, {${inMemory(own.address)}}, 4): ${strerror(set.errno)}`)
+  }
+
+  /** ip-add-membership=: a group, one of the host's addresses or a device, and perhaps both. */
+  *#join(fd: number, text = ''): Body<void> {
+    const [name, second, third] = text.split(':')
+    if (second === undefined) yield* this.#fail(`syntax in option ${text}: missing ':'`)
+    const [group] = yield* this.#resolve(name!, 'UDP4')
+    const found = this.sys.ioctl(fd, 'SIOCGIFINDEX', { name: third ?? second! })
+    let ifindex = found.ok ? Number(found.value) : 0
+    let address = 0
+    if (third !== undefined || ifindex === 0) {
+      const [own] = yield* this.#resolve(second!, 'UDP')
+      if (own?.family === 'AF_INET') address = own.address
+      if (third !== undefined && ifindex === 0) ifindex = Number(third) || 0
+    }
+    if (group?.family !== 'AF_INET') return
+    const set = this.sys.setsockopt(fd, 'IPPROTO_IP', 'IP_ADD_MEMBERSHIP', { group: group.address, address, ifindex })
+    if (set.ok) return
+    const request = `{${inMemory(group.address)},${inMemory(address)},${ifindex}}`
+    yield* this.#fail(`setsockopt(${fd}, 0, 35, ${request}, 12): ${strerror(set.errno)}`)
   }
 
   /** bind= and sourceport=. */
@@ -974,6 +1006,15 @@ function withCrlf(bytes: Uint8Array): Uint8Array {
     out.push(byte)
   }
   return Uint8Array.from(out)
+}
+
+/** An address as the bytes of a number lie in a PC's memory, the way socat prints what it asked for. */
+function inMemory(address: number): string {
+  const bytes = [address & 255, (address >>> 8) & 255, (address >>> 16) & 255, address >>> 24]
+  return `0x${bytes
+    .reverse()
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('')}`
 }
 
 /** `AF=2 10.0.0.1:80`, `AF=1 "/tmp/s"`. */

@@ -22,7 +22,7 @@ import type { Packet } from '#wire/inet'
 import type { NetDevice } from '../device.ts'
 import { deviceByIndex, deviceByName } from '../devices.ts'
 import { type Flow, flowOf } from '../fib.ts'
-import { addressType, INADDR_BROADCAST, isMulticast } from '../fib-lookup.ts'
+import { addressType, deviceOfAddress, INADDR_BROADCAST, isMulticast } from '../fib-lookup.ts'
 import { type IcmpErrorInfo, learnFrom } from '../icmp-receive.ts'
 import { RT_SCOPE_LINK } from '../inetdev.ts'
 import { deviceIoctl } from '../ioctl.ts'
@@ -32,6 +32,7 @@ import { type InetState, inetState } from '../ip-state.ts'
 import { truesize } from '../neighbour.ts'
 import { type Route, RTCF_BROADCAST, routeFlow, specificDestination } from '../route.ts'
 import { type KernelSocket, ReceiveQueue } from './file.ts'
+import { type GroupRequest, joinGroup, leaveAll, leaveGroup, type Membership } from './memberships.ts'
 import { type SocketTables, socketTables } from './tables.ts'
 
 export const IP_PMTUDISC_DONT = 0
@@ -116,6 +117,7 @@ const FLAG_OPTIONS = {
   IP_RECVOPTS: 'receiveOptions',
   IP_RETOPTS: 'receiveOptions',
   IP_MULTICAST_LOOP: 'multicastLoop',
+  IP_MULTICAST_ALL: 'multicastAll',
   IP_FREEBIND: 'freebind',
   IP_TRANSPARENT: 'freebind',
   SO_BROADCAST: 'broadcast',
@@ -173,6 +175,10 @@ export abstract class InetSocket implements KernelSocket {
   packetInfo = false
   receiveOptions = false
   multicastLoop = true
+  /** Takes what comes for groups that only others here have joined. mc_all. */
+  multicastAll = true
+  /** The groups that it has joined; undefined: never any. */
+  memberships: Membership[] | undefined = undefined
   freebind = false
   broadcast = false
   dontRoute = false
@@ -500,13 +506,12 @@ export abstract class InetSocket implements KernelSocket {
       this.timeouts.set(name, value)
       return OK
     }
-    if (name === 'IP_MULTICAST_IF') {
-      const device =
-        typeof value === 'string' ? deviceByName(this.host, value) : deviceByIndex(this.host, Number(value))
-      if (!device) return fail('ENODEV')
-      this.multicastDevice = device.ifindex
-      this.multicastAddress = device.inet.addresses[0]?.local ?? 0
-      return OK
+    if (name === 'IP_MULTICAST_IF') return this.#multicastBy(value)
+    if (name === 'IP_ADD_MEMBERSHIP' || name === 'IP_DROP_MEMBERSHIP') {
+      this.memberships ??= []
+      const change = name === 'IP_ADD_MEMBERSHIP' ? joinGroup : leaveGroup
+      const failed = change(this.host, this.memberships, value as GroupRequest)
+      return failed === undefined ? OK : fail(failed)
     }
     if (name === 'IP_OPTIONS') {
       const bytes = value as Uint8Array
@@ -524,6 +529,32 @@ export abstract class InetSocket implements KernelSocket {
   /** Options of one kind of socket. */
   protected setOwnOption(level: string, name: string, _value: unknown): SysResult<void> {
     throw new NotModelled(`setsockopt(${level}, ${name}) of an AF_INET ${this.type} socket`)
+  }
+
+  /** A device by its name or index; or, as struct ip_mreqn has it, by an address of its own, nothing meaning any. */
+  #multicastBy(value: unknown): SysResult<void> {
+    if (typeof value === 'object' && value !== null)
+      return this.#multicastByRequest(value as Omit<GroupRequest, 'group'>)
+    const device = typeof value === 'string' ? deviceByName(this.host, value) : deviceByIndex(this.host, Number(value))
+    if (!device) return fail('ENODEV')
+    this.multicastDevice = device.ifindex
+    this.multicastAddress = device.inet.addresses[0]?.local ?? 0
+    return OK
+  }
+
+  #multicastByRequest({ address = 0, ifindex = 0 }: Omit<GroupRequest, 'group'>): SysResult<void> {
+    const named = ifindex !== 0 || address !== 0
+    const device = ifindex !== 0 ? deviceByIndex(this.host, ifindex) : deviceOfAddress(this.host, address)
+    if (named && !device) return fail('EADDRNOTAVAIL')
+    if (named && this.boundDevice !== 0 && this.boundDevice !== device!.ifindex) return fail('EINVAL')
+    this.multicastDevice = named ? device!.ifindex : 0
+    this.multicastAddress = address
+    return OK
+  }
+
+  /** It is closed: its groups are left. ip_mc_drop_socket(). */
+  protected leaveGroups(): void {
+    if (this.memberships !== undefined) leaveAll(this.host, this.memberships)
   }
 
   #bindToDevice(name: string): SysResult<void> {
@@ -556,6 +587,7 @@ export abstract class InetSocket implements KernelSocket {
       const route = routeFlow(this.host, this.flow(this.peerAddress, this.peerPort, {}))
       return typeof route === 'string' ? fail('ENOTCONN') : ok(route.mtu(false))
     }
+    if (name === 'IP_MULTICAST_IF') return ok(this.multicastAddress)
     if (name === 'IP_OPTIONS') return ok(this.options?.bytes ?? new Uint8Array(0))
     return this.getOwnOption(level, name)
   }

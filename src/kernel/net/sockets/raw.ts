@@ -9,6 +9,7 @@ import { ipLocalOut, newIpPacket, selectIdent } from '../ip-output.ts'
 import { neighbourConfirm } from '../neighbour.ts'
 import { type Route, RTCF_BROADCAST, routeFlow } from '../route.ts'
 import { errorOf, InetSocket, IP_PMTUDISC_DONT } from './inet.ts'
+import { wantsGroup } from './memberships.ts'
 import type { SocketTables } from './tables.ts'
 
 const IPPROTO_RAW = 255
@@ -27,6 +28,7 @@ export class RawSocket extends InetSocket {
   }
 
   release(): void {
+    this.leaveGroups()
     const at = this.tables.raw.indexOf(this)
     if (at >= 0) this.tables.raw.splice(at, 1)
   }
@@ -186,6 +188,7 @@ export function rawDeliver(tables: SocketTables, packet: Packet, device: NetDevi
   const ifindex = ifindexOf(packet, device)
   for (const socket of tables.raw) {
     if (!socket.matches(packet.protocol, packet.src, packet.dst, ifindex)) continue
+    if (!wantsGroup(socket, packet.dst, ifindex)) continue
     delivered = true
     if (packet.protocol === IPPROTO_ICMP && filtered(socket, packet)) continue
     const copy = packet.clone()

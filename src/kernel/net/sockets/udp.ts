@@ -11,6 +11,7 @@ import { drop } from '../ip-trace.ts'
 import { neighbourConfirm } from '../neighbour.ts'
 import { type Route, RTCF_BROADCAST, RTCF_MULTICAST, routeFlow, routeIsValid } from '../route.ts'
 import { errorOf, InetSocket } from './inet.ts'
+import { wantsGroup } from './memberships.ts'
 import { ifindexOf } from './raw.ts'
 
 const ICMP_DEST_UNREACH = 3
@@ -25,6 +26,7 @@ export class UdpSocket extends InetSocket {
   #portLocked = false
 
   release(): void {
+    this.leaveGroups()
     this.#unhash()
     this.received.clear()
   }
@@ -300,6 +302,7 @@ function deliverToAll(state: InetState, packet: Packet, device: NetDevice, ifind
   let any = false
   for (const socket of [...(state.sockets?.udp.get(packet.dstPort) ?? [])]) {
     if (socket.score(packet.src, packet.srcPort, packet.dst, ifindex) < 0) continue
+    if (!wantsGroup(socket, packet.dst, ifindex)) continue
     any = true
     const copy = packet.clone()
     copy.route = packet.route
