@@ -10,6 +10,11 @@ const EXTENDED = 0x40
 /** RFC 2673's only extended label: a string of bits. */
 const BITS = 1
 const LONGEST = 255
+/**
+ * Labels and pointers that are followed for a name. tcpdump has no such bound, but pointers that go back a little each
+ * would have it read the whole message again and again.
+ */
+const MOST_STEPS = 4096
 
 /** Where what stands behind a name begins; undefined if the name is broken or not all there. */
 export function skipName(printer: Printer, at: number): number | undefined {
@@ -61,11 +66,13 @@ export function printName(printer: Printer, at: number, message: number): number
   let followed = false
   let after = at + length
   let characters = 0
+  let steps = 0
   if (byte === 0) {
     printer.put('.')
     return after
   }
   while (byte !== 0 && at < printer.end) {
+    if (++steps > MOST_STEPS) return undefined
     const kind = byte & KIND
     if (kind === POINTER) {
       if (!followed) after = at + 1
