@@ -2,7 +2,7 @@
  * From the packet to its exact bytes. `writeFrame` is what a capture calls for every frame on every link: it allocates
  * nothing, and sums header fields as numbers rather than reading them back.
  */
-import { foldSum, sumWords } from '#base/bytes'
+import { foldSum, sumView, sumWords } from '#base/bytes'
 import { ETH_HLEN, VLAN_HLEN } from '#wire/link'
 import { addressSum } from './ipv6.ts'
 import type { Ipv6Address } from './ipv6-address.ts'
@@ -218,10 +218,8 @@ function writeArp(packet: Packet, view: DataView, at: number): number {
 /** Adds the words of what was just written. It is read from there, where the view is at hand. */
 function sumWritten(view: DataView, at: number, length: number, sum: number): number {
   const end = at + length
-  while (at + 3 < end) {
-    sum += view.getUint32(at)
-    at += 4
-  }
+  sum = sumView(view, at, length & ~3, sum)
+  at += length & ~3
   if (at + 1 < end) {
     sum += view.getUint16(at)
     at += 2
