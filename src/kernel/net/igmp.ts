@@ -94,16 +94,9 @@ export class IgmpLink {
     return this.robustness || inetState.of(this.device.host).sysctls.igmpQrv
   }
 
-  /** The version in which is spoken: that of the oldest router, or the one that is forced. IGMP_V1_SEEN, IGMP_V2_SEEN. */
+  /** The version in which is spoken. */
   get version(): 1 | 2 | 3 {
-    const { inet, net, host } = this.device
-    const now = jiffiesOf(host)
-    for (const version of [1, 2] as const) {
-      const until = version === 1 ? this.v1UntilJiffies : this.v2UntilJiffies
-      const forced = net.confAll.forceIgmpVersion === version || inet.conf.forceIgmpVersion === version
-      if (forced || now < until) return version
-    }
-    return 3
+    return igmpVersion(this.device)
   }
 
   /** Until when a router of an old version counts as being there, that was heard now. */
@@ -293,6 +286,17 @@ export class IgmpLink {
 
 function newGroup(address: number): Group {
   return { address, users: 1, changes: 0, reporter: false, unsolicited: 0, timer: undefined }
+}
+
+/** The version of IGMP on a device: that of the oldest router, or the one that is forced. IGMP_V1_SEEN, IGMP_V2_SEEN. */
+export function igmpVersion(device: NetDevice): 1 | 2 | 3 {
+  const { inet, net, host } = device
+  for (const version of [1, 2] as const) {
+    if (net.confAll.forceIgmpVersion === version || inet.conf.forceIgmpVersion === version) return version
+    const until = version === 1 ? inet.igmp?.v1UntilJiffies : inet.igmp?.v2UntilJiffies
+    if (until !== undefined && jiffiesOf(host) < until) return version
+  }
+  return 3
 }
 
 /** A device's, made now if nobody has joined anything there before. */

@@ -2,7 +2,7 @@
 import type { Host, KernelImage } from '#kernel/core'
 import { devices } from './devices.ts'
 import { type FibAlias, RT_TABLE_MAIN } from './fib.ts'
-import { groupsOf } from './igmp.ts'
+import { groupsOf, igmpVersion } from './igmp.ts'
 import { IpCounters } from './ip-counters.ts'
 import { inetState } from './ip-state.ts'
 import type { InetSocket } from './sockets/inet.ts'
@@ -294,7 +294,7 @@ function formatIgmp(host: Host): string {
   for (const device of devices(host)) {
     const groups = groupsOf(device)
     if (groups.length === 0) continue
-    const version = `V${device.inet.igmp?.version ?? 3}`
+    const version = `V${igmpVersion(device)}`
     text += `${device.ifindex}\t${device.name.padEnd(10)}: ${String(groups.length).padStart(5)} ${version.padStart(7)}\n`
     for (const { address, users, timer, reporter } of groups) {
       const left = (timer?.left ?? 0).toString(16).padStart(8, '0').toUpperCase()

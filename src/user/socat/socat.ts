@@ -946,7 +946,9 @@ class Socat {
           if (to.writeFd >= 0) {
             const failed = yield* writeTo(sys, to, bytes)
             if (failed) {
-              yield* this.#log('E', `write(${to.writeFd}, 0x${'55d5c0000000'}, ${bytes.length}): ${strerror(failed)}`)
+              const buffer = `${to.writeFd}, 0x55d5c0000000, ${bytes.length}`
+              const call = to.to ? `sendto(${buffer}, 0, ${nameText(to.to)}, 16)` : `write(${buffer})`
+              yield* this.#log('E', `${call}: ${strerror(failed)}`)
               throw new Ended(1)
             }
           }
@@ -1011,10 +1013,7 @@ function withCrlf(bytes: Uint8Array): Uint8Array {
 /** An address as the bytes of a number lie in a PC's memory, the way socat prints what it asked for. */
 function inMemory(address: number): string {
   const bytes = [address & 255, (address >>> 8) & 255, (address >>> 16) & 255, address >>> 24]
-  return `0x${bytes
-    .reverse()
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('')}`
+  return `0x${bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')}`
 }
 
 /** `AF=2 10.0.0.1:80`, `AF=1 "/tmp/s"`. */
