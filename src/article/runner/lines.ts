@@ -35,6 +35,12 @@ const PATTERNS: [RegExp, (match: RegExpExecArray, names: Names) => Piece][] = [
   [/(?<=\bused )\d+\/\d+\/\d+/y, (m) => ({ kind: 'timer', seconds: Math.max(...m[0].split('/').map(Number)) })],
   // 0.030/0.035/0.040/0.004 ms
   [/\d+\.\d+(?:\/\d+\.\d+)+/y, () => ({ kind: 'measured' })],
+  // What ss -i says was measured: rtt:0.3/0.1, lastsnd:12, send 5750881bps.
+  [
+    /(?<=\b(?:rto|rtt|ato|rcv_rtt|minrtt|lastsnd|lastrcv|lastack):)\d+(?:\.\d+)?(?:\/\d+(?:\.\d+)?)?/y,
+    () => ({ kind: 'measured' }),
+  ],
+  [/\b\d+(?=bps\b)/y, () => ({ kind: 'measured' })],
   // real 0m0.123s
   [/\b\d+m\d+\.\d+s\b/y, () => ({ kind: 'measured' })],
   [/\b\d+\.\d+(?= ?(?:ms|us|s|sec|secs|seconds)\b)/y, () => ({ kind: 'measured' })],

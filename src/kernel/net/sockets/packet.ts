@@ -30,6 +30,9 @@ const IFF_UP = 1
 const PACKET_LOOPBACK = 5
 
 /** What a filter says of a packet: whether, or how much of it, is wanted. */
+/** What a frame with a length instead of a type counts as. Linux 6.1 net/ethernet/eth.c: eth_type_trans(). */
+const ETH_P_802_2 = 4
+
 export type PacketFilter = (packet: Packet, device: NetDevice) => boolean | number
 
 interface Queued {
@@ -208,7 +211,7 @@ export class PacketSocket implements KernelSocket {
       length: whole,
       from: {
         family: 'AF_PACKET',
-        protocol: packet.etherType,
+        protocol: packet.etherType < 0x600 ? ETH_P_802_2 : packet.etherType,
         ifindex: device.ifindex,
         hatype: device.looks.hardwareType,
         packetType,
