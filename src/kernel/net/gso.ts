@@ -11,7 +11,7 @@ export function gsoNetworkLength(packet: Packet): number {
 
 /** How many segments it is. */
 export function gsoSegmentCount(packet: Packet): number {
-  return packet.gsoSize === 0 ? 1 : Math.ceil(packet.length / packet.gsoSize)
+  return packet.gsoSize === 0 ? 1 : (((packet.length - 1) / packet.gsoSize) | 0) + 1
 }
 
 /** Cuts the first segment off a packet of several; what is left stays in the packet, whose last segment it is in the end. */

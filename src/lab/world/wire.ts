@@ -41,8 +41,8 @@ export class Wire {
   #times = new Float64Array(4)
   #head = 0
   #count = 0
-  /** When the last packet has left, if the rate is limited. */
-  #busyUntilNs = 0
+  /** When the last packet has left, if the rate is limited. Never a small integer: that would be another shape of object. */
+  #busyUntilNs = Number.NEGATIVE_INFINITY
 
   /** @param stream the name of the random stream that decides on losses; made when there is one to decide on */
   constructor(sim: Simulator, name: string, settings: WireSettings, stream: string) {
@@ -99,7 +99,7 @@ export class Wire {
     this.#times[index] = at
     this.#packets[index] = packet
     this.#count = count + 1
-    if (place === 0) this.#sim.arm(this.#slot, at)
+    if (place === 0) this.#sim.arm(this.#slot, this.#times[index]!)
   }
 
   /** The first packet in flight arrives. Called by the simulator. */
@@ -116,7 +116,7 @@ export class Wire {
   clear(): void {
     this.#packets.fill(undefined)
     this.#count = 0
-    this.#busyUntilNs = 0
+    this.#busyUntilNs = Number.NEGATIVE_INFINITY
     this.#sim.disarm(this.#slot)
   }
 

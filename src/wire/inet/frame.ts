@@ -57,13 +57,17 @@ export function ipLength(packet: Packet): number {
 
 /** The frame's length, the check sequence not counted. */
 export function frameLength(packet: Packet): number {
-  if (packet.raw === RAW_FRAME) return packet.length
+  const { raw, etherType, length } = packet
+  if (raw === RAW_FRAME) return length
   const trailer = packet.trailer === undefined ? 0 : packet.trailer.length
   const header = packet.vlanTci < 0 ? ETH_HLEN : ETH_HLEN + VLAN_HLEN
-  if (packet.raw === RAW_ETHERNET_PAYLOAD) return header + packet.length + trailer
-  if (packet.etherType === ETH_P_IP || packet.etherType === ETH_P_IPV6) return header + ipLength(packet) + trailer
-  if (packet.etherType === ETH_P_ARP) return header + ARP_LENGTH + trailer
-  return header + packet.length + trailer
+  // One way through it, whatever comes: a rare ARP packet in between has nothing compiled anew.
+  const isIp = etherType === ETH_P_IP
+  const isIpv6 = etherType === ETH_P_IPV6
+  const isArp = etherType === ETH_P_ARP
+  let body = length
+  if (raw !== RAW_ETHERNET_PAYLOAD) body = isIp || isIpv6 ? ipLength(packet) : isArp ? ARP_LENGTH : length
+  return header + body + trailer
 }
 
 /** The frame's bytes. With a scratch buffer that is long enough, they are a view of it, good until it is written again. */

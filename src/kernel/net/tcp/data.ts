@@ -3,6 +3,7 @@
  * Linux 6.1 net/ipv4/tcp_input.c: tcp_data_queue(), tcp_data_queue_ofo(), tcp_ofo_queue(), tcp_fin().
  */
 import { frameLength, type Packet } from '#wire/inet'
+import { gsoSegmentCount } from '../gso.ts'
 import {
   ACK_NOW,
   ACK_SCHED,
@@ -47,7 +48,7 @@ export function receivedTruesize(packet: Packet): number {
 
 /** A segment has come. tcp_segs_in(). */
 export function countSegments(socket: TcpSock, packet: Packet): void {
-  const count = packet.gsoSize === 0 ? 1 : Math.ceil(packet.length / packet.gsoSize)
+  const count = gsoSegmentCount(packet)
   socket.segsIn += count
   if (packet.length !== 0) socket.dataSegsIn += count
 }

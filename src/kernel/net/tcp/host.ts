@@ -65,7 +65,8 @@ export class TcpHost {
 
   /** The virtual time at which a tick begins. */
   tickNs(ticks: number): number {
-    return this.host.bootedNs + ticks * JIFFY_NS
+    // With a half, it is no small integer from the beginning: else whatever was compiled is thrown away after two seconds.
+    return this.host.bootedNs + (ticks + 0.5) * JIFFY_NS - JIFFY_NS / 2
   }
 
   /** Streams of chance, made when first used. */

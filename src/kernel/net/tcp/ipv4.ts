@@ -3,6 +3,7 @@ import { fail, ok } from '#kernel/core'
 import { ETH_P_IP, formatIpv4, IP_DF, IPPROTO_TCP, ipv6Bytes, mappedIpv4, Packet } from '#wire/inet'
 import { type Flow, flowOf } from '../fib.ts'
 import { addressType } from '../fib-lookup.ts'
+import { gsoSegmentCount } from '../gso.ts'
 import { RT_SCOPE_LINK } from '../inetdev.ts'
 import { buildOptions, echoOptions, type OptionPlaces, optionsOf } from '../ip-options.ts'
 import { hopLimit, ipLocalOut, OUT_DEVICE_MTU, OUT_IGNORE_DF, selectIdent } from '../ip-output.ts'
@@ -131,7 +132,7 @@ export const ipv4: AddressFamily = {
     packet.ttl = socket.ttl >= 0 ? socket.ttl : hopLimit(state, route)
     if (dontFragment(socket, route)) packet.fragment = IP_DF
     packet.ipId = socket.ipId
-    const segments = packet.gsoSize === 0 ? 1 : Math.ceil(packet.length / packet.gsoSize)
+    const segments = gsoSegmentCount(packet)
     socket.ipId = (socket.ipId + segments) & 0xffff
     packet.mark = socket.mark
     packet.priority = socket.priority

@@ -46,7 +46,7 @@ export function setSegments(segment: Segment, mss: number): void {
     segment.segments = 1
     segment.gsoSize = 0
   } else {
-    segment.segments = Math.ceil(segment.length / mss)
+    segment.segments = (((segment.length - 1) / mss) | 0) + 1
     segment.gsoSize = mss
   }
 }
@@ -272,7 +272,7 @@ function shouldDefer(socket: TcpSock, segment: Segment, maxSegments: number): bo
   const head = socket.sent.head
   if (!head) return false
   const srttNs = (1000 / 8) * socket.srttUs
-  const far = head.sentUs * 1000 + srttNs - socket.clockNs
+  const far = (head.sentUs + socket.srttUs / 8) * 1000 - socket.clockNs
   if (far - Math.min(srttNs / 2, 1_000_000) > 0) return false
   if (congestionWindow < sendWindow) {
     if (congestionWindow <= segment.length) {
