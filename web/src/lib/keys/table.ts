@@ -38,6 +38,7 @@ export const KEYS = [
   { keys: [']'], place: 'article', action: 'step-forward', label: m.key_step_forward },
   { keys: ['p'], place: 'article', action: 'replay', label: m.key_replay },
   { keys: ['n'], place: 'article', action: 'live', label: m.key_live },
+  { keys: ['e'], place: 'article', action: 'explain', label: m.key_explain },
   { keys: ['b'], place: 'article', action: 'lab', label: m.key_lab },
   { keys: ['u'], place: 'article', action: 'to-list', label: m.key_to_list },
 

@@ -4,7 +4,7 @@
  * back sees that moment, while the lab stands still.
  */
 import type { LabView } from '$lib/article.ts'
-import type { LabEvent, Reply, Request, Verdict } from './protocol.ts'
+import type { LabEvent, Reply, Request, Verdict, Way } from './protocol.ts'
 import { Recording } from './recording.ts'
 
 export type BlockState = 'idle' | 'queued' | 'running' | 'finished' | 'failed'
@@ -34,6 +34,8 @@ export class Lab {
   blocks = $state<BlockState[]>([])
   /** By block and command: what has been shown to have ended. */
   results = $state<Record<string, CommandResult | 'running'>>({})
+  /** The way that was asked for last; `way` is undefined if it was given up. */
+  explained = $state.raw<{ frame: number; way: Way | undefined }>()
   /** Frames that wait for nobody: reduced motion, or a reader in a hurry. */
   watched = true
 
@@ -44,6 +46,9 @@ export class Lab {
   #resting = false
   #frameRequest = 0
   #lastStamp = 0
+  // One question at a time: while frames come by the thousand, only the newest question is worth an answer.
+  #asked = false
+  #wanted: number | undefined
   #still: MediaQueryList
 
   constructor(worker: Worker, view: LabView, seed: number) {
@@ -113,6 +118,14 @@ export class Lab {
     this.#animate()
   }
 
+  /** Asks for the way of a frame's packet: `explained` has it soon. */
+  explain(frame: number): void {
+    this.#wanted = frame
+    if (this.#asked) return
+    this.#asked = true
+    this.#send({ type: 'explain', frame })
+  }
+
   /** Shows at once what is under way, and lets what was typed go on without being watched for a while. */
   hurry(): void {
     this.#send({ type: 'hurry' })
@@ -156,6 +169,13 @@ export class Lab {
         // What is typed is echoed at once; a page that nobody sees, or that mustn't move, has nothing to wait for.
         if (!this.watched || document.hidden) this.#jump()
         this.#animate()
+        return
+      }
+      case 'explained': {
+        this.explained = { frame: reply.frame, way: reply.way }
+        this.#asked = false
+        const next = this.#wanted
+        if (next !== undefined && next !== reply.frame) this.explain(next)
         return
       }
       case 'block':

@@ -5,6 +5,7 @@
  */
 
 import type { Block } from '#article/format'
+import type { JourneyStep } from '#backend/sim'
 import type { LabPlan } from '#lab/plan'
 
 /** One end of a cable: `client:eth0`. */
@@ -27,6 +28,8 @@ export type Request =
   | { type: 'pace'; watched: boolean }
   /** Lets the next seconds of what was typed pass at once. */
   | { type: 'hurry' }
+  /** Asks for the way of the packet that a frame is a part of; `explained` answers. */
+  | { type: 'explain'; frame: number }
 
 /** How a command's output compares with what the article says. */
 export type Verdict =
@@ -61,6 +64,19 @@ export interface ArrivalEvent {
   to: End
 }
 
+/** The way of a packet so far, through hosts and over networks. */
+export interface Way {
+  /** Its frames, by their ids: one for each network that it crossed. */
+  frames: number[]
+  steps: JourneyStep[]
+  /** The packet that a host dealt with when it made this one, and those that came of this one. */
+  cause: Kin | undefined
+  results: Kin[]
+}
+
+/** Another packet's way: by its first frame, or all of it if it never reached a network. */
+export type Kin = { frame: number } | { frame: undefined; steps: JourneyStep[] }
+
 /** What happened in the lab. */
 export type LabEvent =
   | FrameEvent
@@ -94,5 +110,7 @@ export type Reply =
   | { type: 'block'; block: number; state: 'running' | 'finished' | 'failed' }
   /** Something began to run, or all is at rest again. */
   | { type: 'busy'; busy: boolean }
+  /** The way of a frame's packet; undefined if it is so old that it was given up. */
+  | { type: 'explained'; frame: number; way: Way | undefined }
   /** What can't be done: `fatal` if the lab can't go on (what isn't modelled, a budget, a bug, an article with mistakes). */
   | { type: 'error'; message: string; fatal: boolean; block?: number }

@@ -12,6 +12,7 @@ import { HostConsole } from './console.ts'
 import type { LabPort } from './port.ts'
 import type { Reply, Request, Verdict } from './protocol.ts'
 import { Recorder } from './recorder.ts'
+import { Ways } from './ways.ts'
 
 /** How often what was typed goes on, in milliseconds of the reader's time. */
 const TICK_MS = 20
@@ -25,6 +26,7 @@ class LabServer implements LabPort {
   readonly #plan: LabPlan
   readonly #blocks: Block[]
   readonly #recorder: Recorder
+  readonly #ways: Ways
   readonly #consoles = new Map<string, HostConsole>()
   #queue: number[] = []
   /** Hosts on which something typed runs. */
@@ -39,6 +41,7 @@ class LabServer implements LabPort {
     this.#blocks = blocks
     this.lab = new SimLab(plan, { seed, start: DEFAULT_START, capture: false, budgets: { events: EVENTS_MAX } })
     this.#recorder = new Recorder(this.lab.world)
+    this.#ways = new Ways(this.lab.world)
     reply({ type: 'opened', kernel: this.lab.kernel })
     for (const { name } of plan.hosts) this.#consoles.set(name, new HostConsole(name, this))
     this.#tell(false)
@@ -64,6 +67,9 @@ class LabServer implements LabPort {
         this.#hurryNs = this.lab.nowNs + HURRY_NS
         this.#shown?.()
         break
+      case 'explain':
+        reply({ type: 'explained', frame: request.frame, way: this.#ways.of(request.frame) })
+        return
       case 'open':
     }
     this.#work()
