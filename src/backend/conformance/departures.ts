@@ -36,4 +36,11 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
     'the order of acknowledgements and data in a full queue depends on the time that programs take',
   'ss/established.md': 'memory and measurements that depend on the time that programs take',
   'ss/queues.md': 'a bulk of data: when what was read is acknowledged depends on the time that programs take',
+  'hping/fragments.md': TIME,
+  'multicast/refused.md': TIME,
+  'traceroute/marks.md':
+    'the order of probes and of their answers, and which the limit of errors lets through, depends on the time that programs take',
+  'traceroute/mtr.md': 'the order of probes and of their answers depends on the time that programs take',
+  'traceroute/tracepath.md': 'ports of probes and which error comes first depend on the time that programs take',
+  'traceroute/tracepath-marks.md': 'ports of probes and which error comes first depend on the time that programs take',
 }

@@ -173,9 +173,13 @@ class Socat {
         this.#signal = { name, number }
       })
     }
-    this.sys.sigaction('SIGCHLD', () => {
-      this.#childDied = true
-    })
+    this.sys.sigaction(
+      'SIGCHLD',
+      () => {
+        this.#childDied = true
+      },
+      { restart: true },
+    )
   }
 
   /** Opens the first address, and for whom it brings the second; then data passes. */
