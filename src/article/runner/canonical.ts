@@ -20,8 +20,11 @@ import {
 } from '#wire/inet'
 import { formatMac, isGroupMac, readMac } from '#wire/link'
 
-/** Linux's ip_local_port_range. Linux 6.1 net/ipv4/af_inet.c: inet_init_net(). */
-const EPHEMERAL = [32768, 60999] as const
+/**
+ * Where ports come from that nobody chose: Linux's ip_local_port_range, and the whole range above the privileged ports when NAT
+ * needs another than the connection's own. Linux 6.1 net/netfilter/nf_nat_core.c: nf_nat_l4proto_unique_tuple().
+ */
+const EPHEMERAL = [1024, 65535] as const
 /** ping puts a struct timeval at the begin of its data. iputils ping/ping.c. */
 const TIMEVAL = 16
 const TCP_OPTION_TIMESTAMPS = 8
@@ -255,12 +258,19 @@ function canonicalTransport(
     const headerLength = Math.min((bytes[from + 12]! >> 4) * 4, length)
     const options = maskTimestamps(bytes.slice(from + 20, Math.max(from + 20, from + headerLength)))
     const words = `flags ${flags.toString(16)} win ${view.getUint16(from + 14)} urg ${view.getUint16(from + 18)}`
-    return `${text} ${words}${sum()} options ${formatHex(options)} ${hex(from + Math.max(20, headerLength))}`
+    return `${text} ${words}${sum()} options ${formatHex(options)} ${maskDate(hex(from + Math.max(20, headerLength)))}`
   }
   if (protocol === IPPROTO_IPIP) return `in ip: ${canonicalIp(bytes, from, to, names, false)}`
   if (protocol === IPPROTO_IPV6) return `in ip: ${canonicalIpv6(bytes, from, to, names, false)}`
   if (protocol === IPPROTO_GRE && length >= 4) return canonicalGre(bytes, from, to, names)
   return hex(from)
+}
+
+/** CR, LF, `Date: `, and the 29 bytes of an HTTP date in hexadecimal: the second in which an answer was made. RFC 9110 section 5.6.7. */
+const HTTP_DATE = /(0d0a446174653a20)[0-9a-f]{58}(?=0d0a)/g
+
+function maskDate(payload: string): string {
+  return payload.replace(HTTP_DATE, '$1date')
 }
 
 /** The header as it is but for its checksum, and what is inside. RFC 2784, RFC 2890. */
