@@ -37,6 +37,7 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
   'ss/established.md': 'memory and measurements that depend on the time that programs take',
   'ss/queues.md': 'a bulk of data: when what was read is acknowledged depends on the time that programs take',
   'hping/fragments.md': TIME,
+  'multicast/query.md': 'when a host answers a query, and so in which order, is of chance',
   'multicast/refused.md': TIME,
   'traceroute/marks.md':
     'the order of probes and of their answers, and which the limit of errors lets through, depends on the time that programs take',
