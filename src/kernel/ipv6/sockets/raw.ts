@@ -4,13 +4,13 @@ import type { NetDevice } from '#kernel/net'
 import {
   ETH_P_IPV6,
   emitIp,
+  fillTransport,
   IN6_ANY,
   IPPROTO_ICMPV6,
   type Ipv6Address,
   isMulticastIpv6,
   Packet,
   parseIpv6Packet,
-  RAW_IP_PAYLOAD,
   RAW_NONE,
 } from '#wire/inet'
 import { incoming } from '../icmp.ts'
@@ -78,7 +78,8 @@ export class Raw6Socket extends Inet6Socket {
     packet.src6 = flow.src
     packet.dst6 = flow.dst
     packet.protocol = this.protocol
-    fill(packet, bytes, this.checksumAt)
+    fillTransport(packet, bytes)
+    if (this.checksumAt >= 0 && packet.raw === RAW_NONE) packet.checksum = -1
     if (this.protocol === IPPROTO_ICMPV6 && bytes.length > 0) this.state.counters.messageOut(bytes[0]!)
     return this.send(packet, bytes.length, route)
   }
@@ -111,34 +112,6 @@ export class Raw6Socket extends Inet6Socket {
     if (this.receiveErrors) this.queueError(error, errno, 0, error.quoted.payload)
     if (this.receiveErrors || hard) this.report(errno)
   }
-}
-
-/** Gives a packet a payload of bytes that hold the transport's header, in fields where they fit. */
-export function fill(packet: Packet, bytes: Uint8Array, checksumAt: number): void {
-  packet.raw = RAW_IP_PAYLOAD
-  packet.buffer = bytes
-  packet.offset = 0
-  packet.length = bytes.length
-  const parsed = parseIpv6Packet(emitIp(packet))
-  if (parsed.raw !== RAW_NONE) return
-  packet.raw = RAW_NONE
-  packet.icmpType = parsed.icmpType
-  packet.icmpCode = parsed.icmpCode
-  packet.icmpRest = parsed.icmpRest
-  packet.srcPort = parsed.srcPort
-  packet.dstPort = parsed.dstPort
-  packet.seq = parsed.seq
-  packet.ack = parsed.ack
-  packet.tcpFlags = parsed.tcpFlags
-  packet.window = parsed.window
-  packet.urgent = parsed.urgent
-  packet.tcpOptions = parsed.tcpOptions
-  packet.tcpTimestamps = parsed.tcpTimestamps
-  packet.tsVal = parsed.tsVal
-  packet.tsEcr = parsed.tsEcr
-  packet.checksum = checksumAt >= 0 ? -1 : parsed.checksum
-  packet.offset = bytes.length - parsed.length
-  packet.length = parsed.length
 }
 
 /** Gives a packet to every raw socket that wants it; whether there was one. */

@@ -7,7 +7,6 @@ import { inetState, type NetDevice, UdpSocket } from '#kernel/net'
 import {
   checksumGood,
   ETH_P_IPV6,
-  emitIp,
   ICMPV6_DEST_UNREACH,
   ICMPV6_PORT_UNREACH,
   IN6_ANY,
@@ -18,9 +17,9 @@ import {
   isMulticastIpv6,
   mappedIpv4,
   Packet,
-  parseIpv6Packet,
   RAW_NONE,
   readIpv6,
+  trimDatagram,
 } from '#wire/inet'
 import { icmp6Error, incoming } from '../icmp.ts'
 import { errorOf6, type Icmp6ErrorInfo } from '../icmp-receive.ts'
@@ -304,27 +303,11 @@ function lookup(
   return best
 }
 
-/** A datagram whose length field isn't the packet's: too long is an error, too short is trimmed. */
-function trimmed(packet: Packet): Packet | undefined {
-  const { buffer, offset, length } = packet
-  if (length < 8) return undefined
-  const claimed = buffer[offset + 4]! * 256 + buffer[offset + 5]!
-  if (claimed > length || claimed < 8) return undefined
-  const cut = packet.clone()
-  cut.length = claimed
-  const whole = parseIpv6Packet(emitIp(cut))
-  if (whole.raw !== RAW_NONE) return undefined
-  whole.route = packet.route
-  whole.packetType = packet.packetType
-  whole.iif = packet.iif
-  return whole
-}
-
 /** Takes a UDP packet for this host. __udp6_lib_rcv(). */
 export function udp6Receive(state: State6, packet: Packet, device: NetDevice): void {
   const { counters } = state
   if (packet.raw !== RAW_NONE) {
-    const whole = trimmed(packet)
+    const whole = trimDatagram(packet)
     if (whole) udp6Receive(state, whole, device)
     else {
       counters.countUdp('InErrors')

@@ -1,6 +1,6 @@
 /** Raw sockets of AF_INET: whole IP packets in, payloads (or, with IP_HDRINCL, packets) out. Linux 6.1 net/ipv4/raw.c. */
 import { fail, type MessageFlags, OK, ok, type SockAddr, type SysResult } from '#kernel/core'
-import { emitIp, IP_DF, IPPROTO_ICMP, type Packet, parseIp, RAW_NONE } from '#wire/inet'
+import { emitIp, fillTransport, IP_DF, IPPROTO_ICMP, type Packet, parseIp, RAW_NONE } from '#wire/inet'
 import { type NetDevice, PACKET_HOST } from '../device.ts'
 import { isMulticast } from '../fib-lookup.ts'
 import type { IcmpErrorInfo } from '../icmp-receive.ts'
@@ -152,34 +152,6 @@ function checksumOf(view: DataView, length: number): number {
   for (let at = 0; at < length; at += 2) sum += view.getUint16(at)
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
   return ~sum & 0xffff
-}
-
-/** Gives a packet a payload of bytes that hold the transport's header, in fields where they fit. */
-export function fillTransport(packet: Packet, bytes: Uint8Array): void {
-  packet.raw = 3
-  packet.buffer = bytes
-  packet.offset = 0
-  packet.length = bytes.length
-  const parsed = parseIp(emitIp(packet))
-  if (parsed.raw !== RAW_NONE) return
-  packet.raw = RAW_NONE
-  packet.icmpType = parsed.icmpType
-  packet.icmpCode = parsed.icmpCode
-  packet.icmpRest = parsed.icmpRest
-  packet.srcPort = parsed.srcPort
-  packet.dstPort = parsed.dstPort
-  packet.seq = parsed.seq
-  packet.ack = parsed.ack
-  packet.tcpFlags = parsed.tcpFlags
-  packet.window = parsed.window
-  packet.urgent = parsed.urgent
-  packet.tcpOptions = parsed.tcpOptions
-  packet.tcpTimestamps = parsed.tcpTimestamps
-  packet.tsVal = parsed.tsVal
-  packet.tsEcr = parsed.tsEcr
-  packet.checksum = parsed.checksum
-  packet.offset = bytes.length - parsed.length
-  packet.length = parsed.length
 }
 
 /** Gives a packet to every raw socket that wants it; whether there was one. raw_v4_input(). */

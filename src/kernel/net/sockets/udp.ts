@@ -1,6 +1,6 @@
 /** UDP sockets. Linux 6.1 net/ipv4/udp.c: udp_sendmsg(), __udp4_lib_rcv(), __udp4_lib_err(), udp_lib_get_port(). */
 import { type Errno, fail, type MessageFlags, OK, type SockAddr, type SysResult } from '#kernel/core'
-import { checksumGood, emitIp, IPPROTO_UDP, type Packet, parseIp, RAW_NONE } from '#wire/inet'
+import { checksumGood, IPPROTO_UDP, type Packet, RAW_NONE, trimDatagram } from '#wire/inet'
 import type { NetDevice } from '../device.ts'
 import { addressType, isMulticast } from '../fib-lookup.ts'
 import { icmpError } from '../icmp.ts'
@@ -233,27 +233,11 @@ function lookup(
   return best
 }
 
-/** A datagram whose length field isn't the packet's: too long is an error, too short is trimmed. */
-function trimmed(packet: Packet): Packet | undefined {
-  const { buffer, offset, length } = packet
-  if (length < 8) return undefined
-  const claimed = buffer[offset + 4]! * 256 + buffer[offset + 5]!
-  if (claimed > length || claimed < 8) return undefined
-  const cut = packet.clone()
-  cut.length = claimed
-  const whole = parseIp(emitIp(cut))
-  if (whole.raw !== RAW_NONE) return undefined
-  whole.route = packet.route
-  whole.packetType = packet.packetType
-  whole.iif = packet.iif
-  return whole
-}
-
 /** Takes a UDP packet for this host. */
 export function udpReceive(state: InetState, packet: Packet, device: NetDevice): void {
   const counters = state.counters ?? state.count()
   if (packet.raw !== RAW_NONE) {
-    const whole = trimmed(packet)
+    const whole = trimDatagram(packet)
     if (whole) udpReceive(state, whole, device)
     else {
       counters.udpInErrors++
