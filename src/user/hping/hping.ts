@@ -132,6 +132,15 @@ export class Session {
     return this.#random.next()
   }
 
+  /** Its statistics are told first. */
+  stopOn(...signals: ('SIGINT' | 'SIGTERM')[]): void {
+    for (const signal of signals) {
+      this.sys.sigaction(signal, () => {
+        this.stopped = true
+      })
+    }
+  }
+
   *run(): Body<number> {
     const { sys, io, options } = this
     const shown = options.randomDestination ? options.host! : formatIpv4(this.destination)
@@ -142,12 +151,7 @@ export class Session {
     )
     if (options.signature !== undefined || options.file !== undefined) this.#complainOfMemory()
     yield* this.#openFile()
-    sys.sigaction('SIGINT', () => {
-      this.stopped = true
-    })
-    sys.sigaction('SIGTERM', () => {
-      this.stopped = true
-    })
+    this.stopOn('SIGINT', 'SIGTERM')
     if (options.flood) io.error('hping in flood mode, no replies will be shown\n')
     let nextNs = sys.monotonicNs()
     while (!this.stopped) {
@@ -535,15 +539,10 @@ export class Session {
 
   /** `--listen`: what stands behind the signature in any packet. */
   *listen(): Body<number> {
-    const { sys, io, options } = this
+    const { io, options } = this
     io.error('hping3 listen mode\n')
     this.#complainOfMemory()
-    sys.sigaction('SIGINT', () => {
-      this.stopped = true
-    })
-    sys.sigaction('SIGTERM', () => {
-      this.stopped = true
-    })
+    this.stopOn('SIGINT', 'SIGTERM')
     const signature = options.signature ?? ''
     while (!this.stopped) {
       for (const { bytes } of yield* this.wire.receive(Number.POSITIVE_INFINITY, true)) {

@@ -4,7 +4,7 @@
  * machine; here a round takes three milliseconds, as it does there for a few ports.
  */
 import type { Body } from '#kernel/core'
-import { serviceName } from '#user/libc'
+import { readServices, serviceName } from '#user/libc'
 import { formatIpv4 } from '#wire/inet'
 import type { Session } from './hping.ts'
 import { parseReply } from './replies.ts'
@@ -37,23 +37,10 @@ export function parsePorts(text: string, known: readonly number[]): Uint8Array |
   return chosen
 }
 
+/** What `known` stands for. */
 function* knownPorts(session: Session): Body<number[]> {
-  const ports: number[] = []
-  const { sys } = session
-  const opened = yield* sys.open('/etc/services')
-  if (!opened.ok) return ports
-  let text = ''
-  for (;;) {
-    const read = yield* sys.read(opened.value, 65_536)
-    if (!read.ok || read.value.length === 0) break
-    text += String.fromCharCode(...read.value)
-  }
-  sys.close(opened.value)
-  for (const line of text.split('\n')) {
-    const found = /^[^#\s]+\s+(\d+)\/(tcp|udp)\b/.exec(line)
-    if (found) ports.push(Number(found[1]) & 0xffff)
-  }
-  return ports
+  const services = yield* readServices(session.sys)
+  return services.filter(({ protocol }) => protocol === 'tcp' || protocol === 'udp').map(({ port }) => port & 0xffff)
 }
 
 export function* scan(session: Session, using: string): Body<number> {
@@ -99,9 +86,7 @@ export function* scan(session: Session, using: string): Body<number> {
       yield* io.settle()
     }
   }
-  sys.sigaction('SIGINT', () => {
-    session.stopped = true
-  })
+  session.stopOn('SIGINT')
   for (let round = 0; round < PROBES && waiting.length > 0 && !session.stopped; round++) {
     for (const port of waiting) if (!(yield* session.sendOne(port))) return 1
     yield* hear(sys.monotonicNs() + (round + 1 === QUICK_ROUNDS || round + 1 === PROBES ? WAIT_NS : ROUND_NS))
@@ -118,16 +103,7 @@ function column(value: number, width: number): string {
   return String(value).padStart(width)
 }
 
+/** In the order of their bits. */
 function scanFlags(flags: number): string {
-  const letters: [string, number][] = [
-    ['F', 1],
-    ['S', 2],
-    ['R', 4],
-    ['P', 8],
-    ['A', 16],
-    ['U', 32],
-    ['X', 64],
-    ['Y', 128],
-  ]
-  return letters.map(([letter, bit]) => (flags & bit ? letter : '.')).join('')
+  return [...'FSRPAUXY'].map((letter, bit) => (flags & (1 << bit) ? letter : '.')).join('')
 }

@@ -47,8 +47,8 @@ export class Wire {
   }
 
   /**
-   * Waits for IP packets that came in, until a moment (nanoseconds since boot) at the latest; with the time at which the
-   * kernel took each. Empty on time-out or a signal.
+   * Waits for IP packets that came in, until a moment (nanoseconds since boot) at the latest; with the time at which each was
+   * read. Empty on time-out or a signal.
    */
   *receive(untilNs: number, own = false): Body<{ bytes: Uint8Array; atNs: number }[]> {
     const sys = this.#sys

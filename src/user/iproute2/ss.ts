@@ -5,6 +5,7 @@ import { NotModelled } from '#base/check'
 import { getopt } from '#base/text'
 import { type Body, readTextFile, type Sys } from '#kernel/core'
 import type { SocketMessage, TcpInfo } from '#kernel/net'
+import { readServices, socketHolders } from '#user/libc'
 import { parseIpv4 } from '#wire/inet'
 import { ipProtocolName } from './route-change.ts'
 import { parseSocketFilter, type Services } from './ss-filter.ts'
@@ -289,7 +290,7 @@ function* main(sys: Sys, o: SsOptions): Body<string> {
   takeStates(o)
   const states = new Set(o.states ?? (named ? o.defaults : CONNECTED))
   const tables = chooseTables(o)
-  const services = yield* readServices(sys)
+  const services = yield* serviceNames(sys)
   const filter = parseSocketFilter(o.words, services.byName, USAGE)
 
   const table = new SocketTable()
@@ -394,16 +395,13 @@ function portName(socket: SocketMessage, port: string, o: SsOptions, services: S
   return services.byPort.get(`${port}/${socket.netid}`) ?? port
 }
 
-function* readServices(sys: Sys): Body<ServiceNames> {
+function* serviceNames(sys: Sys): Body<ServiceNames> {
   const byPort = new Map<string, string>()
   const byName = new Map<string, number>()
-  const file = yield* readTextFile(sys, '/etc/services')
-  for (const line of (file.ok ? file.value : '').split('\n')) {
-    const match = /^(\S+)\s+(\d+)\/(\w+)/.exec(line.replace(/#.*/, ''))
-    if (!match) continue
-    const key = `${match[2]}/${match[3]}`
-    if (!byPort.has(key)) byPort.set(key, match[1]!)
-    if (!byName.has(match[1]!)) byName.set(match[1]!, Number(match[2]))
+  for (const { name, port, protocol } of yield* readServices(sys)) {
+    const key = `${port}/${protocol}`
+    if (!byPort.has(key)) byPort.set(key, name)
+    if (!byName.has(name)) byName.set(name, port)
   }
   return { byPort, byName }
 }
@@ -419,27 +417,22 @@ function* readHostNames(sys: Sys): Body<Map<number, string>> {
   return names
 }
 
-/** Who has a socket open, by its inode: every process's descriptors are looked through. */
+/** Who has a socket open, by its inode; the last found comes first. */
 function* findUsers(sys: Sys): Body<Map<number, string[]>> {
   const users = new Map<number, string[]>()
-  const processes = sys.readdir('/proc')
-  for (const pid of processes.ok ? processes.value : []) {
-    if (!/^\d+$/.test(pid)) continue
-    const descriptors = sys.readdir(`/proc/${pid}/fd`)
-    if (!descriptors.ok) continue
-    let name: string | undefined
-    for (const fd of descriptors.value) {
-      const link = sys.readlink(`/proc/${pid}/fd/${fd}`)
-      const inode = link.ok ? /^socket:\[(\d+)\]$/.exec(link.value)?.[1] : undefined
-      if (inode === undefined) continue
+  const names = new Map<string, string>()
+  for (const [inode, holders] of socketHolders(sys)) {
+    const said: string[] = []
+    for (const { pid, fd } of holders) {
+      let name = names.get(pid)
       if (name === undefined) {
         const comm = yield* readTextFile(sys, `/proc/${pid}/comm`)
         name = comm.ok ? comm.value.trimEnd() : ''
+        names.set(pid, name)
       }
-      const holders = users.get(Number(inode)) ?? []
-      holders.unshift(`("${name}",pid=${pid},fd=${fd})`) // The last found comes first.
-      users.set(Number(inode), holders)
+      said.unshift(`("${name}",pid=${pid},fd=${fd})`)
     }
+    users.set(inode, said)
   }
   return users
 }

@@ -1,14 +1,16 @@
 /** /etc/services both ways, and what programs take for a port. */
 import { type Body, readTextFile, type Sys } from '#kernel/core'
 
-interface Service {
+/** A line of /etc/services. */
+export interface Service {
   name: string
   aliases: string[]
   port: number
   protocol: string
 }
 
-function* readServices(sys: Sys): Body<Service[]> {
+/** All lines, in order; none if there is no such file. */
+export function* readServices(sys: Sys): Body<Service[]> {
   const file = yield* readTextFile(sys, '/etc/services')
   const services: Service[] = []
   for (const line of (file.ok ? file.value : '').split('\n')) {

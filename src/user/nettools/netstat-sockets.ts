@@ -3,7 +3,8 @@
  * netstat.c: tcp_do_one(), udp_do_one(), unix_do_one().
  */
 import type { Body, Sys } from '#kernel/core'
-import { formatIpv4 } from '#wire/inet'
+import { readServices, socketHolders } from '#user/libc'
+import { formatIpv4, formatIpv6, ipv6 } from '#wire/inet'
 import { readHosts, readLines } from './files.ts'
 
 export interface SocketOptions {
@@ -77,10 +78,9 @@ function* readNames(sys: Sys, o: SocketOptions): Body<Names> {
   const hosts = o.numericHosts ? undefined : yield* readHosts(sys)
   const services = new Map<string, string>()
   if (!o.numericPorts) {
-    for (const line of (yield* readLines(sys, '/etc/services')) ?? []) {
-      const found = /^(\S+)\s+(\d+)\/(\w+)/.exec(line)
-      const key = found && `${found[2]}/${found[3]}`
-      if (key && !services.has(key)) services.set(key, found[1]!)
+    for (const { name, port, protocol } of yield* readServices(sys)) {
+      const key = `${port}/${protocol}`
+      if (!services.has(key)) services.set(key, name)
     }
   }
   return {
@@ -97,25 +97,8 @@ function parseEnd(text: string): { address: string; port: number } {
     return (((value & 255) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0
   })
   if (words.length === 1) return { address: formatIpv4(words[0]!), port: Number.parseInt(port, 16) }
-  return { address: shorten(words), port: Number.parseInt(port, 16) }
-}
-
-/** RFC 5952: the longest row of zeros is left out, the first of equals. */
-function shorten(words: readonly number[]): string {
-  if (words[0] === 0 && words[1] === 0 && words[2] === 0xffff) return `::ffff:${formatIpv4(words[3]!)}`
-  const groups = words.flatMap((word) => [word >>> 16, word & 0xffff])
-  let best = 0
-  let at = -1
-  for (let i = 0; i < 8; i++) {
-    let end = i
-    while (end < 8 && groups[end] === 0) end++
-    if (end - i > best && end - i > 1) {
-      best = end - i
-      at = i
-    }
-  }
-  const hex = (part: number[]) => part.map((group) => group.toString(16)).join(':')
-  return at < 0 ? hex(groups) : `${hex(groups.slice(0, at))}::${hex(groups.slice(at + best))}`
+  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words
+  return { address: formatIpv6(ipv6(w0, w1, w2, w3)), port: Number.parseInt(port, 16) }
 }
 
 function inetLine(
@@ -192,22 +175,14 @@ function unixLine(line: string, o: SocketOptions, programs: ReadonlyMap<string, 
   return `${text}${path}\n`
 }
 
-/** `PID/name` by the socket's inode: each process's descriptors are looked through. */
+/** `PID/name` by the socket's inode: of several who have it open, the first. */
 function* findPrograms(sys: Sys): Body<Map<string, string>> {
   const programs = new Map<string, string>()
-  const processes = sys.readdir('/proc')
-  for (const pid of processes.ok ? processes.value : []) {
-    if (!/^\d+$/.test(pid)) continue
-    const descriptors = sys.readdir(`/proc/${pid}/fd`)
-    let name: string | undefined
-    for (const fd of descriptors.ok ? descriptors.value : []) {
-      const link = sys.readlink(`/proc/${pid}/fd/${fd}`)
-      const inode = link.ok ? /^socket:\[(\d+)\]$/.exec(link.value)?.[1] : undefined
-      if (inode === undefined || programs.has(inode)) continue
-      // The program's name is the first word of its command line, without the directory and from a colon on.
-      name ??= ((yield* readLines(sys, `/proc/${pid}/cmdline`)) ?? [''])[0]!.split('\0')[0]!.replace(/^.*\//, '')
-      programs.set(inode, `${pid}/${name}`.slice(0, 19))
-    }
+  for (const [inode, [holder]] of socketHolders(sys)) {
+    const { pid } = holder!
+    // The program's name is the first word of its command line, without the directory and from a colon on.
+    const name = ((yield* readLines(sys, `/proc/${pid}/cmdline`)) ?? [''])[0]!.split('\0')[0]!.replace(/^.*\//, '')
+    programs.set(String(inode), `${pid}/${name}`.slice(0, 19))
   }
   return programs
 }
