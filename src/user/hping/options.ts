@@ -75,6 +75,11 @@ export interface HpingOptions {
   scanPorts: string
 }
 
+/** The fields of one kind, for tables of options. */
+type Fields<T> = { [K in keyof HpingOptions]-?: HpingOptions[K] extends T ? K : never }[keyof HpingOptions]
+type Switch = Fields<boolean>
+type Numeric = Exclude<Fields<number | undefined>, 'flags'>
+
 export type Parsed =
   | { ok: true; options: HpingOptions }
   /** Ends here: what is printed, where, and the status. */
@@ -338,249 +343,155 @@ function number(text: string): number {
   return found[1] === '-' ? -value : value
 }
 
+/** The options that only switch something on. */
+const SWITCHES: Record<string, Switch> = {
+  flood: 'flood',
+  numeric: 'numeric',
+  quiet: 'quiet',
+  verbose: 'verbose',
+  debug: 'debug',
+  beep: 'beep',
+  'rand-dest': 'randomDestination',
+  'rand-source': 'randomSource',
+  winid: 'windowsId',
+  rel: 'relativeId',
+  frag: 'fragment',
+  morefrag: 'moreFragments',
+  dontfrag: 'dontFragment',
+  rroute: 'recordRoute',
+  'force-icmp': 'forceIcmp',
+  keep: 'keepPort',
+  seqnum: 'sequenceOnly',
+  badcksum: 'badChecksum',
+  tcpexitcode: 'exitCode',
+  'tcp-timestamp': 'timestamp',
+  dump: 'dumpHex',
+  print: 'dumpText',
+  safe: 'safe',
+  end: 'tellEnd',
+  traceroute: 'traceroute',
+  'tr-stop': 'traceStop',
+  'tr-keep-ttl': 'traceKeepTtl',
+  'tr-no-rtt': 'traceNoRtt',
+}
+
+/** Those whose value is a number, and how many bits of it are kept. */
+const NUMBERS: Record<string, [field: Numeric, bits: 4 | 8 | 16 | 32 | undefined]> = {
+  ttl: ['ttl', 8],
+  id: ['id', 16],
+  fragoff: ['fragmentOffset', undefined],
+  mtu: ['virtualMtu', undefined],
+  ipproto: ['ipProtocol', 8],
+  icmptype: ['icmpType', 8],
+  icmpcode: ['icmpCode', 8],
+  'icmp-ipver': ['quotedVersion', 4],
+  'icmp-iphlen': ['quotedHeaderWords', 4],
+  'icmp-iplen': ['quotedLength', 16],
+  'icmp-ipid': ['quotedId', 16],
+  'icmp-ipproto': ['quotedProtocol', 8],
+  'icmp-srcport': ['quotedSourcePort', 16],
+  'icmp-dstport': ['quotedDestinationPort', 16],
+  'icmp-cksum': ['icmpChecksum', 16],
+  baseport: ['sourcePort', 16],
+  win: ['window', 16],
+  tcpoff: ['tcpOffset', 4],
+  setseq: ['sequence', 32],
+  tcpseq: ['sequence', 32],
+  setack: ['acknowledgement', 32],
+  tcpack: ['acknowledgement', 32],
+  'tcp-mss': ['mss', 16],
+  data: ['dataSize', 16],
+}
+
+/** Those whose value is taken as it is. */
+const TEXTS: Record<string, 'interface' | 'spoof' | 'looseRoute' | 'strictRoute' | 'file' | 'signature'> = {
+  interface: 'interface',
+  spoof: 'spoof',
+  lsrr: 'looseRoute',
+  ssrr: 'strictRoute',
+  file: 'file',
+  sign: 'signature',
+  listen: 'signature',
+}
+
+/** Those that are IPv4 addresses, written as numbers. */
+const ADDRESSES: Record<string, 'icmpGateway' | 'quotedSource' | 'quotedDestination'> = {
+  'icmp-gw': 'icmpGateway',
+  'icmp-ipsrc': 'quotedSource',
+  'icmp-ipdst': 'quotedDestination',
+}
+
+/** Those that ask for a mode, by themselves or besides. */
+const MODES: Record<string, Mode> = {
+  rawip: 'raw',
+  icmp: 'icmp',
+  udp: 'udp',
+  scan: 'scan',
+  listen: 'listen',
+  icmptype: 'icmp',
+  icmpcode: 'icmp',
+  'icmp-ts': 'icmp',
+  'icmp-addr': 'icmp',
+  'force-icmp': 'icmp',
+}
+
 /** Returns what is wrong. */
 function apply(options: HpingOptions, modes: Set<Mode>, name: string, value: string): string | undefined {
-  const flag = FLAGS[name]
-  if (flag !== undefined) {
-    options.flags |= flag
-    return undefined
+  const mode = MODES[name]
+  if (mode !== undefined) modes.add(mode)
+  options.flags |= FLAGS[name] ?? 0
+  const on = SWITCHES[name]
+  if (on !== undefined) options[on] = true
+  const text = TEXTS[name]
+  if (text !== undefined) options[text] = value
+  const address = ADDRESSES[name]
+  if (address !== undefined) options[address] = parseIpv4(value) ?? 0
+  const numeric = NUMBERS[name]
+  if (numeric !== undefined) {
+    const [field, bits] = numeric
+    const given = number(value)
+    options[field] = bits === undefined ? given : bits === 32 ? given >>> 0 : given & ((1 << bits) - 1)
   }
+  // What is left says more than one thing.
   switch (name) {
     case 'count':
       options.count = number(value)
-      if (options.count <= 0) return 'count must > 0'
-      break
+      return options.count <= 0 ? 'count must > 0' : undefined
     case 'interval':
       options.intervalNs = value.startsWith('u') ? number(value.slice(1)) * 1e3 : number(value) * 1e9
-      break
+      return undefined
     case 'fast':
       options.intervalNs = 1e7
-      break
+      return undefined
     case 'faster':
       options.intervalNs = 1e3
-      break
-    case 'flood':
-      options.flood = true
-      break
-    case 'numeric':
-      options.numeric = true
-      break
-    case 'quiet':
-      options.quiet = true
-      break
-    case 'interface':
-      options.interface = value
-      break
-    case 'verbose':
-      options.verbose = true
-      break
-    case 'debug':
-      options.debug = true
-      break
-    case 'beep':
-      options.beep = true
-      break
-    case 'bind':
-    case 'unbind':
-      break // Ctrl-Z changes the port or the time to live of a program at a terminal.
-    case 'rawip':
-      modes.add('raw')
-      break
-    case 'icmp':
-      modes.add('icmp')
-      break
-    case 'udp':
-      modes.add('udp')
-      break
+      return undefined
     case 'scan':
-      modes.add('scan')
       options.scanPorts = value
-      break
-    case 'listen':
-      modes.add('listen')
-      options.signature = value
-      break
-    case 'spoof':
-      options.spoof = value
-      break
-    case 'rand-dest':
-      options.randomDestination = true
-      break
-    case 'rand-source':
-      options.randomSource = true
-      break
-    case 'ttl':
-      options.ttl = number(value) & 255
-      break
-    case 'id':
-      options.id = number(value) & 0xffff
-      break
-    case 'winid':
-      options.windowsId = true
-      break
-    case 'rel':
-      options.relativeId = true
-      break
-    case 'frag':
-      options.fragment = true
-      break
-    case 'morefrag':
-      options.moreFragments = true
-      break
-    case 'dontfrag':
-      options.dontFragment = true
-      break
-    case 'fragoff':
-      options.fragmentOffset = number(value)
-      break
+      return undefined
     case 'mtu':
-      options.virtualMtu = number(value)
       options.fragment = true
-      break
+      return undefined
     case 'tos':
       options.tos |= Number.parseInt(value, 16) & 255 || 0
-      break
-    case 'rroute':
-      options.recordRoute = true
-      break
-    case 'lsrr':
-      options.looseRoute = value
-      break
-    case 'ssrr':
-      options.strictRoute = value
-      break
-    case 'ipproto':
-      options.ipProtocol = number(value) & 255
-      break
-    case 'icmptype':
-      modes.add('icmp')
-      options.icmpType = number(value) & 255
-      break
-    case 'icmpcode':
-      modes.add('icmp')
-      options.icmpCode = number(value) & 255
-      break
+      return undefined
     case 'icmp-ts':
-      modes.add('icmp')
       options.icmpType = 13
-      break
+      return undefined
     case 'icmp-addr':
-      modes.add('icmp')
       options.icmpType = 17
-      break
-    case 'force-icmp':
-      modes.add('icmp')
-      options.forceIcmp = true
-      break
-    case 'icmp-gw':
-      options.icmpGateway = parseIpv4(value) ?? 0
-      break
-    case 'icmp-ipver':
-      options.quotedVersion = number(value) & 15
-      break
-    case 'icmp-iphlen':
-      options.quotedHeaderWords = number(value) & 15
-      break
-    case 'icmp-iplen':
-      options.quotedLength = number(value) & 0xffff
-      break
-    case 'icmp-ipid':
-      options.quotedId = number(value) & 0xffff
-      break
-    case 'icmp-ipproto':
-      options.quotedProtocol = number(value) & 255
-      break
-    case 'icmp-ipsrc':
-      options.quotedSource = parseIpv4(value) ?? 0
-      break
-    case 'icmp-ipdst':
-      options.quotedDestination = parseIpv4(value) ?? 0
-      break
-    case 'icmp-srcport':
-      options.quotedSourcePort = number(value) & 0xffff
-      break
-    case 'icmp-dstport':
-      options.quotedDestinationPort = number(value) & 0xffff
-      break
-    case 'icmp-cksum':
-      options.icmpChecksum = number(value) & 0xffff
-      break
-    case 'baseport':
-      options.sourcePort = number(value) & 0xffff
-      break
+      return undefined
     case 'destport': {
       const plus = /^\+{0,2}/.exec(value)![0]
       options.portStep = plus === '++' ? 'sent' : plus === '+' ? 'received' : 'none'
       options.destinationPort = number(value.slice(plus.length)) & 0xffff
-      break
+      return undefined
     }
-    case 'keep':
-      options.keepPort = true
-      break
-    case 'win':
-      options.window = number(value) & 0xffff
-      break
-    case 'tcpoff':
-      options.tcpOffset = number(value) & 15
-      break
-    case 'seqnum':
-      options.sequenceOnly = true
-      break
-    case 'badcksum':
-      options.badChecksum = true
-      break
-    case 'setseq':
-    case 'tcpseq':
-      options.sequence = number(value) >>> 0
-      break
-    case 'setack':
-    case 'tcpack':
-      options.acknowledgement = number(value) >>> 0
-      break
-    case 'tcpexitcode':
-      options.exitCode = true
-      break
-    case 'tcp-mss':
-      options.mss = number(value) & 0xffff
-      break
-    case 'tcp-timestamp':
-      options.timestamp = true
-      break
-    case 'data':
-      options.dataSize = number(value) & 0xffff
-      break
-    case 'file':
-      options.file = value
-      break
-    case 'sign':
-      options.signature = value
-      break
-    case 'dump':
-      options.dumpHex = true
-      break
-    case 'print':
-      options.dumpText = true
-      break
-    case 'safe':
-      options.safe = true
-      break
-    case 'end':
-      options.tellEnd = true
-      break
-    case 'traceroute':
-      options.traceroute = true
-      break
-    case 'tr-stop':
-      options.traceStop = true
-      break
-    case 'tr-keep-ttl':
-      options.traceKeepTtl = true
-      break
-    case 'tr-no-rtt':
-      options.traceNoRtt = true
-      break
-    default:
+    // Descriptions of packets in a language of its own.
+    case 'apd-send':
       return `--${name} isn't modelled`
+    // bind and unbind: Ctrl-Z changes the port or the time to live of a program at a terminal.
+    default:
+      return undefined
   }
-  return undefined
 }
