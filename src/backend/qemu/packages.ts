@@ -34,7 +34,7 @@ export const REQUIRED_PACKAGES = [
 /** What articles may use as well: in the guest if it is on the machine. */
 const WELCOME_PACKAGES = [
   'apache2-utils bc bind9-dnsutils bind9-host bridge-utils bsdextrautils bsdutils conntrack curl dash',
-  'diffutils dnsmasq-base gawk haproxy hping3 init-system-helpers iperf3 ipset iptables',
+  'diffutils dnsmasq-base gawk haproxy heartbeat hping3 init-system-helpers iperf3 ipset iptables',
   'iputils-tracepath ipvsadm jq keepalived ldap-utils ldirectord less libc-l10n login lsof mawk',
   'mtr-tiny ncurses-base ncurses-bin netcat-openbsd nftables nginx-light openvswitch-switch pacemaker',
   'psmisc python3 radvd slapd snmp snmpd socat strace sysvinit-utils tar time traceroute vlan wrk',

@@ -1,12 +1,12 @@
 /** hping3: makes packets by hand, sends them, and shows what comes back. */
 import { decodeUtf8, encodeUtf8 } from '#base/bytes'
 import { type Body, readAll, type Sys, strerror } from '#kernel/core'
-import { lookupAddress, Stdio } from '#user/libc'
+import { GlibcRandom, lookupAddress, Stdio } from '#user/libc'
 import { formatIpv4 } from '#wire/inet'
 import { HELP } from './help.ts'
 import { type HpingOptions, parseHpingOptions } from './options.ts'
 import { buildPackets, type Draft, headersOf, knownIcmpType } from './packet.ts'
-import { GlibcRandom } from './random.ts'
+
 import { dumpLines, errorName, flagText, parseReply, type Reply, routeLines } from './replies.ts'
 import { scan } from './scan.ts'
 import { findInterface, type Outgoing, resolve, sourceTowards } from './target.ts'

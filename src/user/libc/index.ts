@@ -12,6 +12,7 @@ import type { Room } from '#kernel/core'
 
 export * from './address.ts'
 export * from './netdb.ts'
+export { GlibcRandom } from './random.ts'
 export { exactly, exchangeTcp } from './res-send.ts'
 export { parseResolvConf, type ResolverConfig, readResolvConf } from './resolv-conf.ts'
 export { readServices, type Service, serviceName, servicePort } from './services.ts'

@@ -1,5 +1,5 @@
 /**
- * random(3) of glibc 2.36 with its default state, seeded as hping3 seeds it: by the second. So it draws what the real one
+ * random(3) of glibc 2.36 with its default state. A program that seeds it by the second draws what the real one
  * draws at that second. The additive feedback x^31 + x^3 + 1 of stdlib/random_r.c: __srandom_r(), __random_r().
  */
 const WORDS = 31
