@@ -1,6 +1,7 @@
 /** A lab session in the terms of `Backend`, over whatever carries messages to the agent. */
 import type { CommandResult, InterfaceCapture, LabSession, LabVerb, SessionOptions } from '#article/runner'
 import type { LabPlan } from '#lab/plan'
+import { LabRefused } from '#lab/world'
 import { capturesOf, planText } from './protocol.ts'
 
 /** Carries requests to an agent, one at a time, and its answers back. */
@@ -79,6 +80,12 @@ function verbFields(verb: LabVerb): (string | number)[] {
       return [verb.verb, verb.network, verb.loss]
     case 'delay':
       return [verb.verb, verb.network, Math.round(verb.delayNs)]
+    case 'wait':
+      return [verb.verb, Math.round(verb.waitNs)]
+    case 'pause':
+    case 'resume':
+      // A namespace's programs could be stopped, but its part of the kernel goes on: that would be another fault.
+      throw new LabRefused(`${verb.verb} ${verb.host}: a host of a shared kernel can't be paused; only sim can`)
     case 'rate':
       return [verb.verb, verb.network, Number.isFinite(verb.rateBps) ? Math.round(verb.rateBps) : 0]
   }

@@ -66,7 +66,7 @@ export class SimLab {
       image = createDebian12()
       images.set('debian12', image)
     }
-    this.world = new World(plan, { seed: options.seed, startS: options.start, image })
+    this.world = new World(plan, { seed: options.seed, startS: options.start, image, pausable: true })
     this.world.sim.budgets = { ...DEFAULT_BUDGETS, ...options.budgets }
     this.kernel = `${image.profile} simulated`
     this.world.power.listen(({ host, on }) => {
@@ -92,8 +92,10 @@ export class SimLab {
   ): Promise<CommandResult> {
     this.#begin()
     const startNs = this.nowNs
-    const host = this.world.host(name).kernel
-    if (!host.up) {
+    const place = this.world.host(name)
+    const host = place.kernel
+    // A paused host answers as little as one without power; what runs there goes on with it.
+    if (!host.up || place.paused) {
       await this.advance(startNs + PAUSE_NS)
       return { at: startNs / SECOND, took: 0, status: 255, output: '', timedOut: false }
     }
@@ -102,15 +104,17 @@ export class SimLab {
     shell.onOutput = options.onOutput
     if (shell.printed !== '') options.onOutput?.(shell.printed)
     let status: number | undefined
-    session.execute(text, (ended) => {
-      status = ended
-    })
+    this.world.as(place, () =>
+      session.execute(text, (ended) => {
+        status = ended
+      }),
+    )
     const ended = () => status !== undefined || !host.up
     const limitNs = startNs + Math.round((options.limitS ?? LIMIT_S) * SECOND)
     const timedOut = !(await this.#until(limitNs, ended))
     if (timedOut) {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
-        session.interrupt(signal)
+        this.world.as(place, () => session.interrupt(signal))
         if (await this.#until(this.nowNs + NUDGE_NS, ended)) break
       }
       assert(ended(), `${name}: a command can't be stopped: ${text}`)
@@ -137,8 +141,9 @@ export class SimLab {
     options: { onOutput?: (text: string) => void; onEnd: (status: number) => void },
   ): void {
     this.#begin()
-    const host = this.world.host(name).kernel
-    if (!host.up) {
+    const place = this.world.host(name)
+    const host = place.kernel
+    if (!host.up || place.paused) {
       options.onEnd(255)
       return
     }
@@ -153,12 +158,12 @@ export class SimLab {
       shell.onEnd = undefined
       options.onEnd(status)
     }
-    session.execute(text, (status) => shell.onEnd?.(status))
+    this.world.as(place, () => session.execute(text, (status) => shell.onEnd?.(status)))
   }
 
   /** Ctrl-C to what a host's shell runs. */
   interrupt(name: string): void {
-    this.#shells.get(name)?.session?.interrupt()
+    this.world.as(this.world.host(name), () => this.#shells.get(name)?.session?.interrupt())
   }
 
   /** The directory that a host's shell is in. */
@@ -173,8 +178,9 @@ export class SimLab {
     this.#begin()
     const startNs = this.nowNs
     applyVerb(this.world, verb)
-    await this.advance(startNs + PAUSE_NS)
-    return { at: startNs / SECOND, took: 0, status: 0, output: '', timedOut: false }
+    const tookNs = verb.verb === 'wait' ? verb.waitNs : 0
+    await this.advance(startNs + tookNs + PAUSE_NS)
+    return { at: startNs / SECOND, took: tookNs / SECOND, status: 0, output: '', timedOut: false }
   }
 
   /** Writes a file, executable if it begins with `#!`; takes no virtual time. */
@@ -227,7 +233,9 @@ export class SimLab {
     const terminal = createCapture({ columns: 80, rows: 24, onOutput })
     const nothing = host.openPath('/dev/null', 0)
     assert(nothing, '/dev/null is there')
-    shell.session = createShellSession(host, { files: [nothing, terminal, terminal] })
+    shell.session = this.world.sim.as(host.number, () =>
+      createShellSession(host, { files: [nothing, terminal, terminal] }),
+    )
     return shell.session
   }
 

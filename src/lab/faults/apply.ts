@@ -15,6 +15,12 @@ export function applyVerb(world: World, verb: LabVerb): void {
     case 'poweron':
       world.powerOn(verb.host)
       break
+    case 'pause':
+    case 'resume':
+      world.pause(verb.host, verb.verb === 'pause')
+      break
+    case 'wait': // Passing time is for whoever drives the world.
+      break
     case 'loss':
       world.networks.get(verb.network)?.reshape({ loss: verb.loss })
       break

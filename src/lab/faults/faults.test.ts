@@ -30,9 +30,9 @@ describe('parseVerb', () => {
   ])('%s', (line, verb) => expect(parseVerb(line, plan)).toEqual({ ok: true, verb }))
 
   test.each([
-    ['', 'the lab has no ``', 'there is unplug, plug, poweroff, poweron, loss, delay, rate'],
+    ['', 'the lab has no ``', 'there is unplug, plug, poweroff, poweron, pause, resume, loss, delay, rate, wait'],
     ['unplg web1:eth0', 'the lab has no `unplg`', 'did you mean `unplug`?'],
-    ['constructor web1', 'the lab has no `constructor`', 'there is unplug, plug, poweroff, poweron, loss, delay, rate'],
+    ['constructor web1', 'the lab has no `constructor`', 'there is unplug, plug, poweroff, poweron, pause, resume, loss, delay, rate, wait'],
     ['unplug', '`unplug` takes 1 word', 'write `unplug HOST:INTERFACE`'],
     ['plug web1:eth0 now', '`plug` takes 1 word', 'write `plug HOST:INTERFACE`'],
     ['loss lan', '`loss` takes 2 words', 'write `loss NETWORK PERCENT`'],
@@ -105,7 +105,7 @@ test('no line throws, and what is answered has both its parts', () => {
 
 test('the help names each verb once', () => {
   const names = LAB_HELP.split('\n').map((line) => line.split(' ')[0])
-  expect(names).toEqual(['unplug', 'plug', 'poweroff', 'poweron', 'loss', 'delay', 'rate'])
+  expect(names).toEqual(['unplug', 'plug', 'poweroff', 'poweron', 'pause', 'resume', 'loss', 'delay', 'rate', 'wait'])
 })
 
 test('applyVerb does to the world what the verb says', () => {

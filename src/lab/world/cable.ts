@@ -50,6 +50,8 @@ export class End implements CableEnd {
   readonly wire: Wire
   /** What it is plugged into, and whether that has power. */
   attached: Attached | undefined = undefined
+  /** What is attached hears of no change meanwhile: it is paused. */
+  #deaf = false
   #powered = true
   #told = false
 
@@ -72,6 +74,11 @@ export class End implements CableEnd {
     this.cable.refresh()
   }
 
+  set deaf(on: boolean) {
+    this.#deaf = on
+    this.tell()
+  }
+
   attach(attached: Attached): void {
     this.attached = attached
     this.cable.refresh()
@@ -84,7 +91,7 @@ export class End implements CableEnd {
   /** Tells what is attached of the carrier, if it has changed since. */
   tell(): void {
     const on = this.carrier
-    if (on === this.#told) return
+    if (on === this.#told || this.#deaf) return
     this.#told = on
     this.attached?.carrierChanged(on)
   }

@@ -15,6 +15,8 @@ const AGEING_NS = 300 * SECOND
  * none. Linux 6.1 net/bridge/br_input.c: br_handle_frame().
  */
 const RESERVED = 0x0180c2000001
+/** What waits for a paused host: a tap device's queue, as a virtual machine's card has it. Linux 6.1 include/uapi/linux/if_tun.h: TUN_READQ_SIZE. */
+const HELD_MAX = 500
 /** The bit of an Ethernet address that says group: the lowest of its first byte. */
 const GROUP = 2 ** 40
 
@@ -60,6 +62,11 @@ export class Switch {
       const card = cable.a.attached
       if (!card || card.up === false) return
       this.tap?.(port, 'out', packet)
+      if (port.held !== undefined) {
+        if (port.held.length < HELD_MAX) port.held.push(packet)
+        return
+      }
+      this.sim.owner = port.owner
       card.receive(packet)
     }
     cable.b.attach(port)
@@ -123,6 +130,10 @@ export class SwitchPort implements Attached {
   readonly iface: string
   readonly cable: Cable
   up = false
+  /** Whose the card is, in the simulator's books; 0 while those aren't kept. */
+  owner = 0
+  /** Frames that wait while the host is paused. */
+  held: Packet[] | undefined = undefined
 
   constructor(network: Switch, host: string, iface: string, cable: Cable) {
     this.network = network

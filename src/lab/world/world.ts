@@ -52,6 +52,8 @@ export interface WorldOptions {
   startS: number
   /** The kernel and userland that hosts boot. */
   image: Image
+  /** Hosts can be paused, which costs a little all the time. */
+  pausable?: boolean
 }
 
 export class WorldHost {
@@ -59,6 +61,7 @@ export class WorldHost {
   readonly kernel: KernelHost
   /** By interface, in the plan's order. */
   readonly ports = new Map<string, SwitchPort>()
+  paused = false
 
   constructor(plan: HostPlan, kernel: KernelHost) {
     this.plan = plan
@@ -84,6 +87,7 @@ export class World {
   constructor(plan: LabPlan, options: WorldOptions) {
     this.plan = plan
     this.sim = new Simulator(options.seed)
+    if (options.pausable) this.sim.trackOwners()
     for (const network of plan.networks) {
       const made = new Switch(this.sim, network.name, network)
       made.tap = (port, direction, packet) => {
@@ -98,13 +102,9 @@ export class World {
     for (const host of plan.hosts) {
       if (host.ipv6 && !hasIpv6(options.image)) throw new NotModelled(`${host.name}: IPv6`)
       if (host.kernel !== options.image.profile) throw new NotModelled(`${host.name}: kernel ${host.kernel}`)
-      const kernel = createHost({
-        sim: this.sim,
-        image: options.image,
-        name: host.name,
-        number: host.number,
-        startS: options.startS,
-      })
+      const { name, number } = host
+      const { image, startS } = options
+      const kernel = this.sim.as(number, () => createHost({ sim: this.sim, image, name, number, startS }))
       kernel.onNotModelled = (why) => this.notModelled.push(why)
       const made = new WorldHost(host, kernel)
       for (const iface of host.interfaces) {
@@ -112,13 +112,19 @@ export class World {
         port.end.wire.onLoss = (packet, why) => {
           if (this.losses.listeners !== 0) this.losses.emit({ atNs: this.sim.nowNs, port, packet, why })
         }
+        port.owner = host.number
         made.ports.set(iface.name, port)
       }
       this.hosts.set(host.name, made)
       kernel.writeFile('/etc/hostname', `${host.name}\n`)
       kernel.writeFile('/etc/hosts', hostsFile(plan, host.ipv6))
     }
-    for (const host of this.hosts.values()) this.#boot(host)
+    for (const host of this.hosts.values()) this.as(host, () => this.#boot(host))
+  }
+
+  /** Does something in a host's name, so that it is paused with the host. */
+  as<T>(host: WorldHost, act: () => T): T {
+    return this.sim.as(host.plan.number, act)
   }
 
   host(name: string): WorldHost {
@@ -129,10 +135,11 @@ export class World {
 
   /** Pulls a cable or puts it back. */
   plug(name: string, iface: string, on: boolean): void {
-    const port = this.host(name).ports.get(iface)
+    const host = this.host(name)
+    const port = host.ports.get(iface)
     assert(port, `no interface ${name}:${iface}`)
     if (port.cable.plugged === on) return
-    port.cable.plug(on)
+    this.as(host, () => port.cable.plug(on))
     if (this.links.listeners !== 0) this.links.emit({ atNs: this.sim.nowNs, host: name, interface: iface, up: on })
   }
 
@@ -140,6 +147,7 @@ export class World {
   powerOff(name: string): void {
     const host = this.host(name)
     if (!host.kernel.up) return
+    if (host.paused) this.#thaw(host, false)
     for (const port of host.ports.values()) {
       port.cable.a.wire.clear()
       port.cable.b.wire.clear()
@@ -153,10 +161,46 @@ export class World {
   powerOn(name: string): void {
     const host = this.host(name)
     if (host.kernel.up) return
-    host.kernel.powerOn()
-    for (const port of host.ports.values()) port.cable.a.powered = true
-    this.#boot(host)
+    this.as(host, () => {
+      host.kernel.powerOn()
+      for (const port of host.ports.values()) port.cable.a.powered = true
+      this.#boot(host)
+    })
     if (this.power.listeners !== 0) this.power.emit({ atNs: this.sim.nowNs, host: name, on: true })
+  }
+
+  /**
+   * Freezes a host, as `virsh suspend` does a virtual machine, or lets it go on: its programs stand still, its kernel's
+   * timers too, and frames wait at its card until there is no room. Its clock goes on: all that came due meanwhile
+   * happens at once when it goes on.
+   */
+  pause(name: string, on: boolean): void {
+    const host = this.host(name)
+    if (!host.kernel.up || host.paused === on) return
+    if (!on) {
+      this.#thaw(host, true)
+      return
+    }
+    host.paused = true
+    this.sim.freeze(host.plan.number)
+    for (const port of host.ports.values()) {
+      port.held = []
+      port.cable.a.deaf = true
+    }
+  }
+
+  /** @param deliver whether frames that wait are given to the card */
+  #thaw(host: WorldHost, deliver: boolean): void {
+    host.paused = false
+    this.sim.thaw(host.plan.number)
+    this.as(host, () => {
+      for (const port of host.ports.values()) {
+        const held = port.held ?? []
+        port.held = undefined
+        if (deliver) for (const packet of held) port.cable.a.attached?.receive(packet)
+        port.cable.a.deaf = false
+      }
+    })
   }
 
   #network(iface: InterfacePlan): Switch {

@@ -270,6 +270,7 @@ my %verbs = (
     loss  => sub { $_[0]->ask_switch('shape', $_[1], 'loss',  $_[2]) },
     delay => sub { $_[0]->ask_switch('shape', $_[1], 'delay', $_[2]) },
     rate  => sub { $_[0]->ask_switch('shape', $_[1], 'rate',  $_[2]) },
+    wait  => sub { $_[0]->wait_for(undef, now_ns() + $_[1], undef) },
 );
 
 sub verb {
