@@ -7,6 +7,8 @@ export interface FrontMatter {
   /** BCP 47. */
   lang: string
   keywords: string[]
+  /** The seed with which it runs unless told otherwise: an article that replays a failure has one. */
+  seed: number | undefined
   /** What Kaidoku doesn't know, as text: kept, and not an error. */
   other: Record<string, string>
 }
@@ -24,6 +26,8 @@ export interface Article {
   bodyOffset: number
   /** In the order written. */
   blocks: Block[]
+  /** What the article states of its lab, whatever befalls it. */
+  invariants: Invariant[]
 }
 
 export type Block = ConsoleBlock | FileBlock
@@ -70,3 +74,47 @@ export interface FileBlock {
 
 /** A command's limit unless the block says otherwise, in seconds. */
 export const LIMIT_S = 120
+
+/** An `invariant` block: one thing that must stay so while faults befall the lab. */
+export interface Invariant {
+  name: string
+  at: SourcePosition
+  range: [number, number]
+  /** How many of the article's blocks stand above it: it holds from there on. */
+  blocksBefore: number
+  /** The article shows that it is broken: a check wants it violated. */
+  broken: boolean
+  /** The sentence that states it, as it was written. */
+  statement: string
+  rule: InvariantRule
+  scope: FaultScope
+}
+
+export type InvariantRule =
+  /** Requests are made again and again; those that fail in a row began within `limitNs`. */
+  | { kind: 'requests'; limitNs: number; everyNs: number; probe: Probe }
+  /** Once the last fault has been for `delayNs`, the probe has succeeded (`within`), or succeeds each time (`from`). */
+  | { kind: 'afterwards'; mode: 'within' | 'from'; delayNs: number; everyNs: number; probe: Probe }
+  /** An address is claimed by one MAC, while another that claimed it still answers `limitNs` later. */
+  | { kind: 'owners'; network: string | undefined; limitNs: number }
+  /** What a connection's client gets comes from one host all along; or: it gets no reset. */
+  | { kind: 'connections'; what: 'changes' | 'reset'; address: string | undefined; port: number | undefined }
+
+/** A command that is given to a host again and again, and what tells that it succeeded. */
+export interface Probe {
+  host: string
+  command: string
+  /** Lines that it must print, patterns included; undefined: its exit status is what counts. */
+  expected: string[] | undefined
+  /** As it was written. */
+  text: string
+}
+
+/** What faults an invariant is meant to bear. */
+export interface FaultScope {
+  /** Hosts, HOST:INTERFACE and networks that may be harmed; undefined: all but hosts that make requests. */
+  targets: string[] | undefined
+  atOnce: number
+  /** From the end of one fault to the begin of the next. */
+  gapNs: number
+}

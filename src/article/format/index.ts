@@ -9,9 +9,14 @@ export {
   type Block,
   type ConsoleBlock,
   type ConsoleCommand,
+  type FaultScope,
   type FileBlock,
   type FrontMatter,
+  type Invariant,
+  type InvariantRule,
   LIMIT_S,
+  type Probe,
 } from './document.ts'
+export { targetsOf } from './invariant.ts'
 export { type ParsedArticle, type ParseOptions, parseArticle } from './parse.ts'
 export { updateArticle } from './update.ts'

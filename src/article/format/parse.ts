@@ -27,6 +27,7 @@ import {
   type FrontMatter,
   LIMIT_S,
 } from './document.ts'
+import { parseInvariant } from './invariant.ts'
 
 const TEXT_MAX = 2_000_000
 /** CommonMark nests without end; no article does. */
@@ -50,11 +51,12 @@ export function parseArticle(text: string, file: string, options: ParseOptions =
   const article: Article = {
     file,
     text,
-    front: { title: '', summary: '', lang: 'en', keywords: [], other: {} },
+    front: { title: '', summary: '', lang: 'en', keywords: [], seed: undefined, other: {} },
     lab: undefined,
     labPath: undefined,
     bodyOffset: 0,
     blocks: [],
+    invariants: [],
   }
   const here = (line: number, column = 1): SourcePosition => ({ file, line, column })
   if (text.length > TEXT_MAX) {
@@ -78,7 +80,11 @@ function readFrontMatter(article: Article, source: YamlSource, options: ParseOpt
   for (const { key, keyNode, value } of entriesOf(source, source.root, 'the front matter')) {
     if (key === 'keywords') article.front.keywords = keywordsOf(source, value)
     else if (key === 'lab') readLab(article, source, value, options)
-    else if (key === 'title' || key === 'summary' || key === 'lang') {
+    else if (key === 'seed') {
+      const text = textOf(source, value, '`seed`') ?? ''
+      if (/^\d{1,15}$/.test(text)) article.front.seed = Number(text)
+      else mistakes.add(at(value), `\`${text}\` is no seed`, 'write a whole number')
+    } else if (key === 'title' || key === 'summary' || key === 'lang') {
       const text = textOf(source, value, `\`${key}\``) ?? ''
       article.front[key] = text
       if (key === 'title') titled = true
@@ -86,7 +92,7 @@ function readFrontMatter(article: Article, source: YamlSource, options: ParseOpt
         mistakes.add(at(value), `\`${text}\` is no language tag`, 'write en, ja or another of BCP 47')
       }
     } else {
-      const like = closest(key, ['title', 'summary', 'lang', 'keywords', 'lab'])
+      const like = closest(key, ['title', 'summary', 'lang', 'keywords', 'seed', 'lab'])
       if (like) mistakes.add(at(keyNode), `the front matter has no \`${key}\``, `did you mean \`${like}\`?`)
       else article.front.other[key] = isScalar(value) ? String(value.value) : ''
     }
@@ -154,6 +160,18 @@ function readCode(article: Article, mistakes: Mistakes, node: Code, linesBefore:
   const words = info.split(/\s+/)
   const range: [number, number] = [article.bodyOffset + start.offset!, article.bodyOffset + end.offset!]
   const target = /^([a-z][a-z0-9-]*):(\/\S*)$/.exec(words.at(-1) ?? '')
+  if (words[0] === 'invariant' && !target) {
+    const lines = node.value.split('\n').map((text, i) => ({
+      text,
+      at: { file: article.file, line: firstLine + 1 + i, column: start.column },
+    }))
+    const invariant = parseInvariant(words.slice(1), at, lines, article.lab, mistakes)
+    if (!invariant) return
+    if (article.invariants.some(({ name }) => name === invariant.name))
+      mistakes.add(at, `there are two invariants \`${invariant.name}\``, 'give each a name of its own')
+    article.invariants.push({ ...invariant, range, blocksBefore: article.blocks.length })
+    return
+  }
   if (words[0] !== 'console') {
     if (target) article.blocks.push(fileBlock(article, mistakes, at, range, target[1]!, target[2]!, node.value))
     return
