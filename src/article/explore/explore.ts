@@ -1,0 +1,105 @@
+/** Exploring an article: seed after seed, and what was found made small. */
+import type { Article, Invariant } from '#article/format'
+import { RandomStream } from '#base/sim'
+import type { OpenLab } from './lab.ts'
+import { type Failure, replayArticle } from './replay.ts'
+import { type Outcome, runSchedule, type StartingPoint, startingPoint } from './run.ts'
+import {
+  type Choice,
+  commonScope,
+  drawSchedule,
+  type FaultKind,
+  placesOf,
+  requestHosts,
+  type Schedule,
+} from './schedule.ts'
+import { shrinkSchedule } from './shrink.ts'
+
+export interface ExploreOptions {
+  kinds: readonly FaultKind[]
+  /** How long is explored after the lab was set up, in tenths of a second. */
+  time: number
+  /** Overrides what invariants say. */
+  atOnce?: number
+  /** The line where exploring begins, Infinity for the article's end; by default at the first invariant. */
+  untilLine?: number
+}
+
+/** Seeds with which a failure is told more simply, if it has nothing to do with its own. */
+const PLAIN_SEEDS = [1, 2, 3]
+
+/** An article's invariants, explored together. */
+export class Exploration {
+  readonly article: Article
+  readonly invariants: readonly Invariant[]
+  readonly from: StartingPoint
+  readonly #open: OpenLab
+  readonly #options: ExploreOptions
+  readonly #choice: Choice
+
+  constructor(open: OpenLab, article: Article, invariants: readonly Invariant[], options: ExploreOptions) {
+    this.article = article
+    this.invariants = invariants
+    this.from = startingPoint(article, invariants, options.untilLine)
+    this.#open = open
+    this.#options = options
+    const scope = commonScope(invariants)
+    if (options.atOnce !== undefined) scope.atOnce = options.atOnce
+    const { kinds, time } = options
+    this.#choice = { plan: article.lab!, kinds, scope, spared: requestHosts(invariants), time }
+  }
+
+  /** How many places faults can befall. */
+  get places(): number {
+    return placesOf(this.#choice).length
+  }
+
+  /** What befalls the lab with a seed. */
+  scheduleOf(seed: number): Schedule {
+    return drawSchedule(new RandomStream(seed, 'explore/schedule'), this.#choice)
+  }
+
+  /** One run; all chance comes from the seed. */
+  async run(seed: number, schedule: Schedule, invariants = this.invariants): Promise<Outcome> {
+    return runSchedule(this.#open, this.article, invariants, seed, schedule, {
+      time: this.#options.time,
+      from: this.from,
+    })
+  }
+
+  /** What a seed breaks: undefined, or the failure as it was drawn. */
+  async explore(seed: number): Promise<Failure | undefined> {
+    const schedule = this.scheduleOf(seed)
+    return this.#failureOf(seed, schedule, await this.run(seed, schedule))
+  }
+
+  /** The same failure with the fewest faults, and with a plain seed if it doesn't need its own. */
+  async shrink(failure: Failure, onRun?: () => void): Promise<Failure> {
+    // Alone: what other invariants' requests do to the lab isn't needed to see it.
+    const only = [failure.invariant]
+    let best = failure
+    const fails = async (seed: number, schedule: Schedule): Promise<boolean> => {
+      onRun?.()
+      const found = this.#failureOf(seed, schedule, await this.run(seed, schedule, only))
+      if (!found) return false
+      best = found
+      return true
+    }
+    if (!(await fails(failure.seed, failure.schedule))) return failure
+    await shrinkSchedule(best.schedule, (schedule) => fails(failure.seed, schedule))
+    for (const seed of PLAIN_SEEDS) if (seed !== best.seed && (await fails(seed, best.schedule))) break
+    return best
+  }
+
+  /** A failure as an article that replays it. */
+  replay(failure: Failure): string {
+    return replayArticle(this.article, this.from, failure, this.#options.time)
+  }
+
+  #failureOf(seed: number, schedule: Schedule, { beganNs, violations }: Outcome): Failure | undefined {
+    const [violation] = violations
+    if (!violation) return undefined
+    const invariant = this.invariants.find((each) => each.name === violation.invariant)!
+    return { invariant, seed, schedule, violation, beganNs }
+  }
+}
