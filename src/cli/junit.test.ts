@@ -38,8 +38,8 @@ test('the report counts what it lists, and is XML whatever was printed', async (
   const stopped = await runArticle(backend, articleOf('a# good\n...\na# stop')).catch((error: unknown) => error)
   expect(stopped).toBeInstanceOf(RunStopped)
   const xml = formatJunit([
-    { file: run.article.file, runs: [run], stopped: [stopped as RunStopped] },
-    { file: 'z<>.md', runs: undefined, stopped: [] },
+    { file: run.article.file, runs: [run], stopped: [stopped as RunStopped], broken: [] },
+    { file: 'z<>.md', runs: undefined, stopped: [], broken: [] },
   ])
   expect(xml).toContain('tests="3" failures="2" errors="0"')
   expect(xml).toContain('tests="2" failures="0" errors="1"')

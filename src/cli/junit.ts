@@ -7,15 +7,39 @@ export interface CheckedArticle {
   runs: ArticleRun[] | undefined
   /** Runs that ended before the article did. */
   stopped: RunStopped[]
+  /** Invariants that didn't hold, or held where they were said not to. */
+  broken: { name: string; statement: string; line: number; what: string }[]
 }
 
 export function formatJunit(articles: CheckedArticle[]): string {
-  const suites = articles.flatMap(({ file, runs, stopped }) =>
+  const suites = articles.flatMap(({ file, runs, stopped, broken }) =>
     runs
-      ? [...runs.map((run) => suiteOf(run)), ...stopped.map((error) => suiteOf(error.run, error))]
+      ? [
+          ...runs.map((run) => suiteOf(run)),
+          ...stopped.map((error) => suiteOf(error.run, error)),
+          ...(broken.length > 0 ? [brokenSuite(file, broken)] : []),
+        ]
       : [unreadable(file)],
   )
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="kaidoku">\n${suites.join('')}</testsuites>\n`
+}
+
+/** What `explore` found: an invariant is a test case. */
+export function formatExploreJunit(
+  file: string,
+  invariants: readonly { name: string; statement: string; at: { line: number } }[],
+  broken: readonly { name: string; what: string; saved: string | undefined }[],
+): string {
+  const cases = invariants.map(({ name, statement, at }) => {
+    const head = `    <testcase classname="${escaped(file)}" name="${escaped(`${name}: ${statement}`)}" file="${escaped(file)}" line="${at.line}"`
+    const found = broken.find((each) => each.name === name)
+    if (!found) return `${head}/>\n`
+    const where = found.saved === undefined ? '' : escaped(`${found.saved} replays it`)
+    return `${head}>\n      <failure message="${escaped(found.what)}">${where}</failure>\n    </testcase>\n`
+  })
+  const counts = `tests="${cases.length}" failures="${broken.length}" errors="0" skipped="0"`
+  const suite = `  <testsuite name="${escaped(`${file} (explore)`)}" ${counts}>\n${cases.join('')}  </testsuite>\n`
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="kaidoku">\n${suite}</testsuites>\n`
 }
 
 function suiteOf(run: ArticleRun, stopped?: RunStopped): string {
@@ -26,6 +50,15 @@ function suiteOf(run: ArticleRun, stopped?: RunStopped): string {
   const tests = run.commands.length + (stopped ? 1 : 0)
   const counts = `tests="${tests}" failures="${failures}" errors="${stopped ? 1 : 0}" skipped="0"`
   return `  <testsuite name="${name}" ${counts} time="${time.toFixed(3)}">\n${cases}${stopped ? stoppedCase(stopped) : ''}  </testsuite>\n`
+}
+
+function brokenSuite(file: string, broken: CheckedArticle['broken']): string {
+  const cases = broken.map(
+    ({ name, statement, line, what }) =>
+      `    <testcase classname="${escaped(file)}" name="${escaped(`${name}: ${statement}`)}" file="${escaped(file)}" line="${line}">\n      <failure message="${escaped(what)}"/>\n    </testcase>\n`,
+  )
+  const counts = `tests="${broken.length}" failures="${broken.length}" errors="0" skipped="0"`
+  return `  <testsuite name="${escaped(`${file} (invariants)`)}" ${counts}>\n${cases.join('')}  </testsuite>\n`
 }
 
 function stoppedCase({ run, source, cause }: RunStopped): string {

@@ -4,6 +4,9 @@ import { UnreadableArticle } from './articles.ts'
 import { type Command, UsageError } from './command.ts'
 import { print, printError } from './terminal.ts'
 
+/** Set for a worker of `explore`: see explore-pool.ts, which isn't loaded for a name. */
+const WORKER = 'KAIDOKU_EXPLORE_WORKER'
+
 const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> = {
   run: [
     'run articles and compare what they print with what they say',
@@ -18,6 +21,10 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
   explain: [
     "a packet's way through every host, and why it ended",
     async () => (await import('./commands/explain.ts')).explain,
+  ],
+  explore: [
+    'let faults befall a lab, and see whether its invariants hold',
+    async () => (await import('./commands/explore.ts')).explore,
   ],
   shell: ['type on the hosts of a lab', async () => (await import('./commands/shell.ts')).shell],
   export: [
@@ -63,7 +70,8 @@ const EXPECTED = new Set(['NotModelled', 'BudgetExceeded', 'LabRefused'])
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
 try {
-  process.exitCode = await main(process.argv.slice(2))
+  if (process.env[WORKER] !== undefined && process.send) (await import('./explore-worker.ts')).exploreWorker()
+  else process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   if (error instanceof UnreadableArticle) process.exitCode = 2
   else if (error instanceof UsageError) {

@@ -1,4 +1,6 @@
 /** A run as people read it. */
+import { formatTime, type Violation } from '#article/explore'
+import type { Invariant } from '#article/format'
 import { type ArticleRun, type CommandRun, commandPassed, passed, type RunStopped } from '#article/runner'
 import { paint, print, printError } from './terminal.ts'
 
@@ -36,6 +38,21 @@ export function reportArticle(run: ArticleRun): void {
   print(
     `${passed(run) ? paint('green', 'pass') : paint('red', 'FAIL')} ${run.article.file} on ${run.kernel || run.backend}: ${total}`,
   )
+}
+
+/** Whether an invariant held; if that isn't as it should be, what tells it. */
+export function reportInvariant(invariant: Invariant, violation: Violation | undefined, good: boolean): void {
+  const { name, statement, at, broken } = invariant
+  const held = violation ? 'broken' : 'held'
+  const should = broken && good ? ', as it is said to be' : ''
+  print(
+    `${good ? paint('green', '✓') : paint('red', '✗')} invariant ${paint('bold', name)} ${held}${should}: ${statement}`,
+  )
+  if (good) return
+  print(paint('dim', `  ${at.file}:${at.line}`))
+  if (!violation) return
+  print(paint('red', `  at ${formatTime(violation.atNs)} s: ${violation.what}`))
+  for (const line of violation.evidence) print(`    ${line}`)
 }
 
 /** Says what stopped a run; for our own bug with all that helps to find it. Gives the exit status, 3 for a bug. */

@@ -25,7 +25,7 @@ export function replayTime({ invariant, violation, beganNs }: Failure, time: num
 
 /** The text of that article. */
 export function replayArticle(article: Article, from: StartingPoint, failure: Failure, time: number): string {
-  const { invariant, seed, schedule, violation, beganNs } = failure
+  const { invariant, seed, schedule, violation } = failure
   const newline = article.text.includes('\r\n') ? '\r\n' : '\n'
   const lines: string[] = []
   const { before, after } = waitsOf(schedule, replayTime(failure, time))
@@ -35,7 +35,7 @@ export function replayArticle(article: Article, from: StartingPoint, failure: Fa
   })
   lines.push(`lab# wait ${formatDuration(Math.max(after, 1) * TENTH_NS)}`)
   const [begin, end] = invariant.range
-  const at = formatTime(violation.atNs - beganNs)
+  const at = formatTime(violation.atNs)
   const texts = [
     above(article, from).trimEnd(),
     '',
@@ -44,7 +44,7 @@ export function replayArticle(article: Article, from: StartingPoint, failure: Fa
     // In a list or a quote its lines begin with what the fence's first one doesn't show; it stands alone here.
     unindented(article.text.slice(begin, end), invariant.at.column - 1),
     '',
-    `It is broken ${at} s later: ${violation.what}.`,
+    `It is broken at ${at} s: ${violation.what}.`,
     '',
     '```console',
     ...lines,

@@ -13,6 +13,9 @@ import { Watch } from './watch.ts'
 /** A tenth of a second, the unit of schedules. */
 export const TENTH_NS = 1e8
 
+/** How long an article's own run is watched after its last block. */
+const AFTER_NS = 1e9
+
 export interface Outcome {
   /** When the lab was set up, and when the run ended. */
   beganNs: number
@@ -85,6 +88,9 @@ export async function checkInvariants(open: OpenLab, article: Article, seed: num
     }
     if (at < blocks.length) await runBlocks(lab, article, at, at + 1, watches)
   }
+  // A second more, as captures have; and as long as it takes until what must come has come.
+  const delays = invariants.map(({ rule }) => (rule.kind === 'afterwards' ? rule.delayNs : 0))
+  if (watches.length > 0) await lab.advance(lab.nowNs + AFTER_NS + Math.max(...delays))
   for (const watch of watches) {
     watch.end()
     watch.stop()

@@ -55,7 +55,7 @@ Exit status: 0 all as written, 1 a difference or a run that stopped, 2 an articl
           continue
         }
         const result = await runArticle(backend, article, {
-          seed: options.seed ?? 1,
+          seed: options.seed ?? article.front.seed ?? 1,
           capture: options.out !== undefined,
           onCommand: (command) => {
             if (!options.quiet || !(command.comparison?.equal ?? true)) reportCommand(command, options.verbose ?? false)
