@@ -32,4 +32,5 @@ export { type ConntrackEvent, ConntrackState, conntrackState, expiresJiffies } f
 export { setClosing } from './tcp.ts'
 export { TCP_STATES } from './tcp-state.ts'
 export { formatAddr, protocolName } from './text.ts'
+export { confirmPacket } from './track.ts'
 export { type ConnectionView, connections } from './view.ts'

@@ -5,6 +5,7 @@
  * Linux 6.1 net/netfilter/nf_conntrack_core.c: nf_conntrack_in(), resolve_normal_ct(), init_conntrack(),
  * __nf_conntrack_confirm(); nf_conntrack_proto.c: nf_confirm().
  */
+import type { Host } from '#kernel/core'
 import { type HookContext, NF_ACCEPT, NF_DROP } from '#kernel/net'
 import {
   checksumGood,
@@ -45,7 +46,7 @@ import { assignHelper, runHelper, shiftSequence } from './helper.ts'
 import { logInvalid } from './log-invalid.ts'
 import { genericPacket, grePacket, icmp6Packet, icmpPacket, udpPacket } from './protocols.ts'
 import { account, INVALID, REPEAT } from './refresh.ts'
-import { type ConntrackState, sameTuple } from './state.ts'
+import { type ConntrackState, conntrackState, sameTuple } from './state.ts'
 import { tcpPacket } from './tcp.ts'
 import { Flow, IPPROTO_GRE, IPPROTO_ICMPV6, invert, readInner, readInner6, readTuple } from './tuple.ts'
 
@@ -262,6 +263,19 @@ export function confirmHook(state: ConntrackState, context: HookContext): number
   }
   if ((conn.status & IPS_CONFIRMED) === 0) {
     if (conn.template) return NF_ACCEPT
+    const verdict = confirm(state, conn, packet)
+    if (verdict !== NF_ACCEPT) return verdict
+  }
+  if (conn.events !== 0) state.deliver(packet.ct as Conn)
+  return NF_ACCEPT
+}
+
+/** Confirms a packet's connection, if it is a new one: for who takes the packet out of the hooks. nf_conntrack_confirm(). */
+export function confirmPacket(host: Host, packet: Packet): number {
+  const conn = packet.ct as Conn | undefined
+  if (conn === undefined) return NF_ACCEPT
+  const state = conntrackState.of(host)
+  if ((conn.status & IPS_CONFIRMED) === 0) {
     const verdict = confirm(state, conn, packet)
     if (verdict !== NF_ACCEPT) return verdict
   }

@@ -8,7 +8,7 @@
 export { selectSource } from './address-select.ts'
 export { icmp6Error } from './icmp.ts'
 export { link6 } from './inet6dev.ts'
-export { neighbour6 } from './output.ts'
+export { ip6LocalOut, ip6Output, neighbour6, OUT6_IGNORE_DF } from './output.ts'
 export { protocolHandlers6 } from './protocols.ts'
 export { ipv6 } from './room.ts'
 export { flow6, Route6, routeFlow6 } from './route.ts'

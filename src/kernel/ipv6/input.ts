@@ -214,7 +214,7 @@ function ip6Forward(state: State6, packet: Packet, device: NetDevice, route: Rou
     return
   }
   counters.countIp('OutForwDatagrams')
-  ip6Output(state, packet, route, device, OUT6_FORWARDED)
+  ip6Output(state, packet, packet.route as Route6, device, OUT6_FORWARDED) // A hook may have given it another.
 }
 
 /** For this host. ip6_input(). */

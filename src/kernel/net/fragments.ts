@@ -63,7 +63,7 @@ export class Fragments {
 }
 
 /** Who waits for the whole: queues of different users don't mix. enum ip_defrag_users. */
-export type DefragUser = 'deliver' | 'conntrack in' | 'conntrack out'
+export type DefragUser = 'deliver' | 'conntrack in' | 'conntrack out' | 'ipvs in' | 'ipvs forward' | 'ipvs out'
 
 function kill(fragments: Fragments, key: string, queue: Queue): void {
   queue.timer?.destroy()

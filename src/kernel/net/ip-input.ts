@@ -186,7 +186,11 @@ function ipForward(state: InetState, packet: Packet, device: NetDevice, route: R
   ) {
     return
   }
-  if (hooks.forward.length !== 0) length = ipLength(packet) // A hook may have changed it.
+  if (hooks.forward.length !== 0) {
+    // A hook may have changed it, and given it another route.
+    length = ipLength(packet)
+    route = packet.route as Route
+  }
   const counters = state.counters!
   counters.forwDatagrams++
   counters.outOctets += length

@@ -8,6 +8,7 @@ import { conntrack } from '#kernel/conntrack'
 import { createImage, type Image, type Room } from '#kernel/core'
 import { ipset } from '#kernel/ipset'
 import { ipv6 } from '#kernel/ipv6'
+import { ipvs } from '#kernel/ipvs'
 import { link } from '#kernel/link'
 import { net } from '#kernel/net'
 import { netfilter } from '#kernel/netfilter'
@@ -47,6 +48,7 @@ export const OPTIONAL: Room[] = [
   conntrack,
   netfilter,
   ipset,
+  ipvs,
   procps,
   nettools,
   iputils,

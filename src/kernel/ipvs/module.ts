@@ -1,0 +1,59 @@
+/**
+ * The modules: `ip_vs` comes with the first request, a scheduler's with the first service that wants it.
+ * Linux 6.1 net/netfilter/ipvs/ip_vs_core.c: ip_vs_init(); ip_vs_sched.c: ip_vs_scheduler_get().
+ */
+import { defineState, type Host, kernelModules } from '#kernel/core'
+import { CONN_TABLE_SIZE } from './conn-table.ts'
+import { PROTOCOL_NAMES } from './proto.ts'
+import type { Scheduler } from './scheduler.ts'
+import { findScheduler } from './schedulers/index.ts'
+
+const loaded = defineState(() => new Set<string>(), { per: 'machine' })
+
+/** What `ip_vs` uses, as lsmod shows them on Debian 12, the first loaded first. */
+const NEEDS: [name: string, size: number][] = [
+  ['nf_defrag_ipv4', 16384],
+  ['libcrc32c', 16384],
+  ['nf_defrag_ipv6', 24576],
+  ['nf_conntrack', 188416],
+]
+
+function use(host: Host, name: string, size: number, user: string | undefined): void {
+  const modules = kernelModules.of(host)
+  const known = modules.get(name) ?? { size, usedBy: [] }
+  if (user !== undefined && !known.usedBy.includes(user)) known.usedBy.push(user)
+  modules.set(name, known)
+}
+
+/** Whether a machine has it. */
+export function hasIpvs(host: Host): boolean {
+  return loaded.peek(host)?.has('ip_vs') ?? false
+}
+
+/** Loads `ip_vs`, if it isn't there. */
+export function loadIpvs(host: Host): void {
+  const all = loaded.of(host)
+  if (all.has('ip_vs')) return
+  all.add('ip_vs')
+  for (const [name, size] of NEEDS) use(host, name, size, 'ip_vs')
+  use(host, 'ip_vs', 200704, undefined)
+  const machine = host.base ?? host
+  machine.log(6, `IPVS: Registered protocols (${PROTOCOL_NAMES})`)
+  const memory = (CONN_TABLE_SIZE * 8) / 1024
+  machine.log(6, `IPVS: Connection hash table configured (size=${CONN_TABLE_SIZE}, memory=${memory}Kbytes)`)
+  machine.log(6, 'IPVS: ipvs loaded.')
+}
+
+/** A scheduler by its name, its module loaded; undefined: there is none. */
+export function loadScheduler(host: Host, name: string): Scheduler | undefined {
+  const found = findScheduler(name)
+  if (found === undefined) return undefined
+  const all = loaded.of(host)
+  const module = `ip_vs_${name}`
+  if (all.has(module)) return found
+  all.add(module)
+  use(host, module, found.moduleSize ?? 16384, undefined)
+  use(host, 'ip_vs', 200704, module)
+  ;(host.base ?? host).log(6, `IPVS: [${name}] scheduler registered.`)
+  return found
+}
