@@ -31,7 +31,7 @@ function serviceLine(svc: Service): string {
   let line: string
   if (fwmark !== 0) line = `FWM  ${hex(fwmark, 8)} ${name} ${ops}`
   else if (svc.af === AF_INET6) line = `${protocolName(svc.protocol)}  [${whole(addr)}]:${hex(port, 4)} ${name} `
-  else line = `${protocolName(svc.protocol)}  ${hex(addr as number, 8)}:${hex(port, 4)} ${name} ${ops}`
+  else line = `${protocolName(svc.protocol)}  ${hex(addr as number, 8)}:${hex(port, 4)} ${name} ${ops} `
   // The mask is told in the byte order of the machine that it isn't in, when it is a prefix's length.
   const mask = svc.af === AF_INET6 ? swapped(netmask) : netmask
   return `${line}${svc.persistent ? `persistent ${timeout} ${hex(mask, 8)}` : ''}\n`

@@ -21,6 +21,7 @@ import { dns } from '#user/dns'
 import { hping } from '#user/hping'
 import { http } from '#user/http'
 import { iperf } from '#user/iperf'
+import { ipvsadm } from '#user/ipvsadm'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
 import { libc } from '#user/libc'
@@ -62,6 +63,7 @@ export const OPTIONAL: Room[] = [
   http,
   socat,
   iperf,
+  ipvsadm,
 ]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */
