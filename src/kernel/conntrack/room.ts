@@ -2,6 +2,7 @@
 import type { KernelImage, Room } from '#kernel/core'
 import { addressNotifiers, netdevNotifiers } from '#kernel/net'
 import { installEventSocket } from './event-socket.ts'
+import { installInside } from './inside.ts'
 import { addressGone, deviceGone } from './masquerade.ts'
 import { installConntrackNetlink } from './netlink.ts'
 import { installConntrackProc } from './proc.ts'
@@ -17,6 +18,7 @@ export const conntrack: Room = {
     installConntrackProc(image)
     installConntrackNetlink(image)
     installEventSocket(image)
+    installInside(image)
     image.program({ name: 'conntrack', paths: ['/usr/sbin/conntrack'], main: conntrackTool })
     image.onPowerOff((host) => conntrackState.peek(host)?.collector.stop())
     netdevNotifiers(image).push((event, device) => {

@@ -28,7 +28,7 @@ function inetMessage(host: Host, socket: InetSocket, netid: string, port: string
   }
 }
 
-/** All sockets of a host. */
+/** A host's sockets, TCP's apart. */
 export function dumpSockets(host: Host): SocketMessage[] {
   const tables = inetState.of(host).sockets
   if (!tables) return []
@@ -68,10 +68,12 @@ export function socketDumpers(image: KernelImage): ((host: Host) => SocketMessag
   return image.slot('kernel/net: socket dumpers', () => [])
 }
 
+/** All sockets of a host, of every family. */
+export function allSockets(host: Host): SocketMessage[] {
+  const others = socketDumpers(host.image)
+  return [...dumpSockets(host), ...dumpTcp(host), ...others.flatMap((dump) => dump(host))]
+}
+
 export function installSocketDiag(image: KernelImage): void {
-  const others = socketDumpers(image)
-  image.netlink('SOCK_DIAG', (host) => ({
-    ok: true,
-    messages: [...dumpSockets(host), ...dumpTcp(host), ...others.flatMap((dump) => dump(host))],
-  }))
+  image.netlink('SOCK_DIAG', (host) => ({ ok: true, messages: allSockets(host) }))
 }

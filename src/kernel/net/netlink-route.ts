@@ -165,7 +165,8 @@ function foundIn(host: Host, result: { table?: { id: number } | undefined }): nu
 }
 
 /** All routes, table after table in the order of the kernel's hash. inet_dump_fib(). */
-function dumpRoutes(host: Host, tableId: number | undefined): NetlinkAnswer {
+/** A table's routes, or those of all tables. */
+export function dumpRoutes(host: Host, tableId: number | undefined): NetlinkAnswer {
   const state = inetState.of(host)
   if (tableId) {
     const table = tableOf(state, tableId)
