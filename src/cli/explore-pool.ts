@@ -51,6 +51,8 @@ export async function explorePool({ job, jobs, first, count, onResult, enough, s
   const one = () =>
     new Promise<void>((resolve, reject) => {
       const child: ChildProcess = fork(process.argv[1]!, [], {
+        // Labs come and go: a large nursery lets most of a run die young.
+        execArgv: [...process.execArgv, '--max-semi-space-size=64'],
         env: { ...process.env, [WORKER]: '1' },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       })

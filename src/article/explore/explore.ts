@@ -93,7 +93,7 @@ export class Exploration {
 
   /** A failure as an article that replays it. */
   replay(failure: Failure): string {
-    return replayArticle(this.article, this.from, failure, this.#options.time)
+    return replayArticle(this.article, this.from, failure)
   }
 
   #failureOf(seed: number, schedule: Schedule, { beganNs, violations }: Outcome): Failure | undefined {

@@ -17,18 +17,19 @@ export interface Failure {
   beganNs: number
 }
 
-/** How long a replay lasts, in tenths of a second: until a second after what is to be seen, or to the end. */
-export function replayTime({ invariant, violation, beganNs }: Failure, time: number): number {
-  if (invariant.rule.kind === 'afterwards') return time
-  return Math.ceil((violation.atNs - beganNs) / TENTH_NS) + 10
+/** How long a replay lasts, in tenths of a second: until a second after what is to be seen. */
+function replayTime({ invariant, violation, beganNs }: Failure): number {
+  // A request that shows it may still have to be made.
+  const more = 'probe' in invariant.rule ? Math.ceil(invariant.rule.everyNs / TENTH_NS) : 0
+  return Math.ceil((violation.atNs - beganNs) / TENTH_NS) + 10 + more
 }
 
 /** The text of that article. */
-export function replayArticle(article: Article, from: StartingPoint, failure: Failure, time: number): string {
+export function replayArticle(article: Article, from: StartingPoint, failure: Failure): string {
   const { invariant, seed, schedule, violation } = failure
   const newline = article.text.includes('\r\n') ? '\r\n' : '\n'
   const lines: string[] = []
-  const { before, after } = waitsOf(schedule, replayTime(failure, time))
+  const { before, after } = waitsOf(schedule, replayTime(failure))
   schedule.forEach(({ verb }, i) => {
     if (before[i]! >= 0) lines.push(`lab# wait ${formatDuration(before[i]! * TENTH_NS)}`)
     lines.push(`lab# ${formatVerb(verb)}`)

@@ -1,14 +1,15 @@
 /**
- * Invariants that make requests: a command given again and again to a shell of its own on a host. A try that still runs
- * when the next one is due takes its place, so that slow requests don't pile up.
+ * Invariants that make requests: a command given again and again to a shell of its own on a host, or a program that is
+ * started again and again. A shell does one thing at a time, so a try that still runs when the next one is due takes its
+ * place; programs run side by side, and are judged in the order in which they began.
  */
 import type { InvariantRule, Probe } from '#article/format'
 import { compareOutput } from '#article/runner'
 import { decodeUtf8 } from '#base/bytes'
 import { assert } from '#base/check'
 import { createTimer, SECOND, type Timer } from '#base/sim'
-import { createCapture } from '#kernel/core'
-import { createShellSession, type ShellSession } from '#user/shell'
+import { createCapture, type OpenFile } from '#kernel/core'
+import { createShellSession, DEFAULT_ENVIRONMENT, type ShellSession } from '#user/shell'
 import { type ExploredLab, formatTime, type OnViolation, type Watcher } from './lab.ts'
 
 /** A request that takes longer is interrupted, and has failed. */
@@ -16,12 +17,22 @@ const TRY_MAX_NS = 10 * SECOND
 /** How many tries the evidence shows. */
 const SHOWN = 8
 const OUTPUT_MAX = 65_536
+/** So many programs run side by side. */
+const AT_ONCE_MAX = 32
 
 interface Try {
   startNs: number
   good: boolean
   /** How it ended, in a line. */
   told: string
+}
+
+/** A try that runs, or has ended while an earlier one still runs. */
+interface Running {
+  startNs: number
+  output: Uint8Array[]
+  size: number
+  ended: Try | undefined
 }
 
 /** Makes a probe's requests until it is stopped. A host that is down makes none. */
@@ -32,11 +43,9 @@ export class Prober {
   readonly #onTry: (each: Try) => void
   readonly #timer: Timer
   #session: ShellSession | undefined
-  #output: Uint8Array[] = []
-  #size = 0
-  #startNs = -1
+  /** In the order in which they began. */
+  #running: Running[] = []
   #nextNs: number
-  #run = 0
 
   constructor(lab: ExploredLab, name: string, probe: Probe, everyNs: number, onTry: (each: Try) => void) {
     this.#lab = lab
@@ -49,58 +58,76 @@ export class Prober {
   }
 
   stop(): void {
-    this.#run++
+    this.#running = []
     this.#timer.destroy()
   }
 
   #due(): void {
     const { world, nowNs } = this.#lab
-    const host = world.host(this.#probe.host)
-    if (this.#startNs >= 0 && host.kernel.up && nowNs - this.#startNs >= TRY_MAX_NS && !host.paused) {
-      world.as(host, () => this.#session?.interrupt('SIGKILL'))
-    }
+    const { argv, command, host: name } = this.#probe
+    const host = world.host(name)
     while (this.#nextNs <= nowNs) this.#nextNs += this.#everyNs
     this.#timer.armAt(this.#nextNs)
     if (!host.kernel.up) {
       // What ran there is gone, and so is its shell.
       this.#session = undefined
-      this.#startNs = -1
-      this.#run++
+      this.#running = []
       return
     }
-    if (host.paused || this.#startNs >= 0) return
-    this.#startNs = nowNs
-    this.#output = []
-    this.#size = 0
-    const run = ++this.#run
-    world.as(host, () => this.#shell().execute(this.#probe.command, (status) => this.#ended(run, status)))
+    if (host.paused || this.#running.length >= AT_ONCE_MAX) return
+    const [busy] = this.#running
+    if (!argv && busy) {
+      if (nowNs - busy.startNs >= TRY_MAX_NS) world.as(host, () => this.#session?.interrupt('SIGKILL'))
+      return
+    }
+    const made: Running = { startNs: nowNs, output: [], size: 0, ended: undefined }
+    this.#running.push(made)
+    world.as(host, () => {
+      if (argv) this.#spawn(argv, made)
+      else this.#shell().execute(command, (status) => this.#ended(made, status))
+    })
+  }
+
+  /** Runs a program without a shell: half the work. Phrases end by themselves within a second. */
+  #spawn(argv: string[], made: Running): void {
+    const { kernel } = this.#lab.world.host(this.#probe.host)
+    kernel.spawn({
+      argv,
+      files: this.#descriptors(() => made),
+      env: DEFAULT_ENVIRONMENT,
+      onExit: ({ exit }) => this.#ended(made, exit ?? 128),
+    })
   }
 
   #shell(): ShellSession {
-    if (this.#session) return this.#session
+    const { kernel } = this.#lab.world.host(this.#probe.host)
+    this.#session ??= createShellSession(kernel, { files: this.#descriptors(() => this.#running[0]) })
+    return this.#session
+  }
+
+  #descriptors(whose: () => Running | undefined): OpenFile[] {
     const { kernel } = this.#lab.world.host(this.#probe.host)
     const terminal = createCapture({
       onOutput: (bytes) => {
-        this.#size += bytes.length
-        if (this.#size <= OUTPUT_MAX) this.#output.push(bytes.slice())
+        const to = whose()
+        if (!to) return
+        to.size += bytes.length
+        if (to.size <= OUTPUT_MAX) to.output.push(bytes.slice())
       },
     })
     const nothing = kernel.openPath('/dev/null', 0)
     assert(nothing, '/dev/null is there')
-    this.#session = createShellSession(kernel, { files: [nothing, terminal, terminal] })
-    return this.#session
+    return [nothing, terminal, terminal]
   }
 
-  #ended(run: number, status: number): void {
-    if (run !== this.#run) return
-    const startNs = this.#startNs
-    this.#startNs = -1
-    const output = decodeUtf8(joined(this.#output))
+  #ended(made: Running, status: number): void {
+    const output = decodeUtf8(joined(made.output))
     const { expected } = this.#probe
     const good = expected ? compareOutput(expected, output, false).equal : status === 0
     const first = output.trimEnd().split('\n')
     const printed = first[0] === '' ? 'nothing printed' : `\`${first[0]}\`${first.length > 1 ? ' ...' : ''}`
-    this.#onTry({ startNs, good, told: `status ${status}, ${printed}` })
+    made.ended = { startNs: made.startNs, good, told: `status ${status}, ${printed}` }
+    while (this.#running[0]?.ended) this.#onTry(this.#running.shift()!.ended!)
   }
 }
 
@@ -152,12 +179,15 @@ export function watchAfterwards(
   const recent = new Recent(probe)
   let lastNs = lab.nowNs
   let reached = false
-  let bad: Try | undefined
+  /** The first try that shows it, and what was seen until then. */
+  let bad: { startNs: number; lines: string[] } | undefined
   const prober = new Prober(lab, name, probe, rule.everyNs, (each) => {
     recent.add(each)
-    if (each.startNs < lastNs) return
-    if (each.good && each.startNs <= lastNs + delayNs) reached = true
-    if (!each.good && each.startNs >= lastNs + delayNs) bad ??= each
+    const sinceNs = each.startNs - lastNs
+    if (sinceNs < 0) return
+    if (each.good && sinceNs <= delayNs) reached = true
+    const shows = mode === 'from' ? !each.good && sinceNs >= delayNs : !reached && sinceNs > delayNs
+    if (shows) bad ??= { startNs: each.startNs, lines: recent.lines }
   })
   return {
     fault() {
@@ -166,15 +196,13 @@ export function watchAfterwards(
       bad = undefined
     },
     end() {
+      if (!bad) return // Or too early to say.
       const after = `after the last fault, which was at ${formatTime(lastNs)} s`
-      if (lab.nowNs < lastNs + delayNs) return // Too early to say.
-      if (mode === 'within' && !reached) {
-        const what = `not once within ${delayNs / 1e9} s ${after}`
-        violated({ what, evidence: recent.lines, atNs: lastNs + delayNs })
-      } else if (mode === 'from' && bad) {
-        const what = `not so ${formatTime(bad.startNs - lastNs)} s ${after}`
-        violated({ what, evidence: recent.lines, atNs: bad.startNs })
-      }
+      const what =
+        mode === 'within'
+          ? `not once within ${delayNs / 1e9} s ${after}`
+          : `not so ${formatTime(bad.startNs - lastNs)} s ${after}`
+      violated({ what, evidence: bad.lines, atNs: mode === 'within' ? lastNs + delayNs : bad.startNs })
     },
     stop: () => prober.stop(),
   }

@@ -104,6 +104,8 @@ export type InvariantRule =
 export interface Probe {
   host: string
   command: string
+  /** The command's words, where no shell is needed to run it. */
+  argv: string[] | undefined
   /** Lines that it must print, patterns included; undefined: its exit status is what counts. */
   expected: string[] | undefined
   /** As it was written. */

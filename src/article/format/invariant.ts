@@ -104,14 +104,14 @@ const CLAUSES: [form: RegExp, written: string][] = [
 
 const ADDRESS = '\\d{1,3}(?:\\.\\d{1,3}){3}'
 /** Requests in a phrase: what each is as a command. A second is what a client may wait. */
-const PHRASES: [form: RegExp, written: string, command: (words: string[]) => string][] = [
-  [new RegExp(`^pings (${ADDRESS})$`), 'pings ADDRESS', ([address]) => `ping -n -q -c 1 -W 1 ${address}`],
+const PHRASES: [form: RegExp, written: string, command: (words: string[]) => string[]][] = [
+  [new RegExp(`^pings (${ADDRESS})$`), 'pings ADDRESS', ([address]) => ['ping', '-nqc1', '-W1', address!]],
   [
     new RegExp(`^connects to (${ADDRESS}):(\\d{1,5})$`),
     'connects to ADDRESS:PORT',
-    ([address, port]) => `nc -z -w 1 ${address} ${port}`,
+    ([address, port]) => ['nc', '-z', '-w1', address!, port!],
   ],
-  [/^gets (https?:\/\/[\w.:/?&=%~+,@-]+)$/, 'gets URL', ([url]) => `curl -s -f -m 1 '${url}'`],
+  [/^gets (https?:\/\/[\w.:/?&=%~+,@-]+)$/, 'gets URL', ([url]) => ['curl', '-sf', '-m1', url!]],
 ]
 
 interface Line {
@@ -156,7 +156,14 @@ export function parseInvariant(
       if (again) mistakes.add(again.at, 'an invariant has one request', 'write a second invariant')
       if (probe) mistakes.add(here, 'an invariant has one request', 'write a second invariant')
       checkHost(prompt[1]!, plan, here, mistakes)
-      probe = { host: prompt[1]!, command: prompt[2]!, expected: rest.length > 0 ? rest : undefined, text, at: here }
+      probe = {
+        host: prompt[1]!,
+        command: prompt[2]!,
+        argv: undefined,
+        expected: rest.length > 0 ? rest : undefined,
+        text,
+        at: here,
+      }
       break
     }
     const stated = STATEMENTS.find(([form]) => form.test(line))
@@ -234,7 +241,9 @@ function phraseOf(line: string): Probe | undefined {
   const match = /^([a-z][a-z0-9-]*) (.+)$/.exec(line)
   for (const [form, , command] of match ? PHRASES : []) {
     const words = form.exec(match![2]!)
-    if (words) return { host: match![1]!, command: command(words.slice(1)), expected: undefined, text: line }
+    if (!words) continue
+    const argv = command(words.slice(1))
+    return { host: match![1]!, command: argv.join(' '), argv, expected: undefined, text: line }
   }
   return undefined
 }
