@@ -1,10 +1,11 @@
 /** `dig` of BIND 9.18. */
-import { type Body, type Sys, strerror } from '#kernel/core'
+import type { Body, Sys } from '#kernel/core'
 import { Exit, formatAddress, gaiStrerror, lookupHost, type ResolverConfig, readResolvConf, Stdio } from '#user/libc'
 import { formatTime } from '#user/shell'
 import { type DnsMessage, dnsQuery, formatDnsData, labelsOf } from '#wire/dns'
 import { type Lookup, parseDig, VERSION } from './dig-options.ts'
 import { type Exchanged, exchange, isAnswerTo, type Server, serverText } from './exchange.ts'
+import { iscResult } from './isc-result.ts'
 import { formatEdns, formatHeader, formatQuestions, formatRecord } from './print.ts'
 
 const COOKIE = 10
@@ -145,7 +146,7 @@ function* ask(
       const [asked] = query.questions
       const where = `${at}(${server.name}) for ${asked!.name.replace(/(.)\.$/, '$1')} failed`
       if (got.kind === 'unavailable') {
-        const what = got.errno === 'EADDRNOTAVAIL' ? 'address not available' : strerror(got.errno!).toLowerCase()
+        const what = iscResult(got.errno!)
         io.print(`;; ${tcp ? 'Connection to' : 'UDP setup with'} ${where}: ${what}.\n`)
       } else if (tcp && got.kind === 'refused') {
         io.print(`;; Connection to ${where}: connection refused.\n;; no servers could be reached\n`)

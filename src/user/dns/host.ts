@@ -1,7 +1,7 @@
 /** `host` of BIND 9.18. bin/dig/host.c */
 import { NotModelled } from '#base/check'
 import { getopt } from '#base/text'
-import { type Body, type Sys, strerror } from '#kernel/core'
+import type { Body, Sys } from '#kernel/core'
 import { Exit, formatAddress, lookupHost, parseAddress, type ResolverConfig, readResolvConf, Stdio } from '#user/libc'
 import {
   DNS_TYPES,
@@ -18,6 +18,7 @@ import {
 } from '#wire/dns'
 import { VERSION } from './dig-options.ts'
 import { type Exchanged, exchange, type Server, serverText } from './exchange.ts'
+import { iscResult } from './isc-result.ts'
 import { formatHeader, formatQuestions, formatRecord } from './print.ts'
 
 const USAGE = `Usage: host [-aCdilrTvVw] [-c class] [-N ndots] [-t type] [-W time]
@@ -295,7 +296,7 @@ export function* complain(io: Stdio, server: Server, query: DnsMessage, got: Exc
   const at = serverText(server)
   const name = query.questions[0]!.name.replace(/(.)\.$/, '$1')
   if (got.kind === 'unavailable') {
-    const what = got.errno === 'EADDRNOTAVAIL' ? 'address not available' : strerror(got.errno!).toLowerCase()
+    const what = iscResult(got.errno!)
     io.print(`;; ${tcp ? 'Connection to' : 'UDP setup with'} ${at}(${server.name}) for ${name} failed: ${what}.\n`)
   } else if (got.kind === 'malformed') io.print(';; Warning: Message parser reports malformed message packet.\n')
   else if (got.kind !== 'answer') {
