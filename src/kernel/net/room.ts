@@ -4,6 +4,7 @@ import { installConfSysctls } from './conf-sysctl.ts'
 import { powerOff } from './devices.ts'
 import { byFamily } from './families.ts'
 import { installInet } from './inet.ts'
+import { installInside } from './inside.ts'
 import { getAddresses, newAddress, removeAddressRequest } from './netlink-addr.ts'
 import { installFdb } from './netlink-fdb.ts'
 import { deleteLink, getLink, newLink, setLink } from './netlink-link.ts'
@@ -11,6 +12,7 @@ import { deleteNeighbour, getNeighbours, newNeighbour } from './netlink-neigh.ts
 import { installNetns } from './netns.ts'
 import { netdevNotifiers } from './notifiers.ts'
 import { installProcDev } from './proc-dev.ts'
+import { installRouteEvents } from './route-events.ts'
 import { installSysClassNet } from './sys-class-net.ts'
 
 /** Devices, addresses, neighbours and ARP. */
@@ -38,6 +40,8 @@ export const net: Room = {
     installDevices(image)
     installInet(image)
     installNetns(image)
+    installInside(image)
+    installRouteEvents(image)
     netdevNotifiers(image).push((event, device) => {
       if (event === 'RESEND_IGMP') device.inet.igmp?.resend()
     })

@@ -21,9 +21,10 @@ import { dns } from '#user/dns'
 import { hping } from '#user/hping'
 import { http } from '#user/http'
 import { iperf } from '#user/iperf'
-import { ipvsadm } from '#user/ipvsadm'
 import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
+import { ipvsadm } from '#user/ipvsadm'
+import { keepalived } from '#user/keepalived'
 import { libc } from '#user/libc'
 import { netcat } from '#user/netcat'
 import { nettools } from '#user/nettools'
@@ -64,6 +65,7 @@ export const OPTIONAL: Room[] = [
   socat,
   iperf,
   ipvsadm,
+  keepalived,
 ]
 
 /** A Debian 12 host's kernel and userland, with every room of the catalogue. */

@@ -5,7 +5,7 @@ import { type NetDevice, PACKET_HOST } from '../device.ts'
 import { isMulticast } from '../fib-lookup.ts'
 import type { IcmpErrorInfo } from '../icmp-receive.ts'
 import { countIcmp } from '../ip-counters.ts'
-import { ipLocalOut, newIpPacket, selectIdent } from '../ip-output.ts'
+import { ipLocalOut, newIpPacket, OUT_NO_LOOP, selectIdent } from '../ip-output.ts'
 import { neighbourConfirm } from '../neighbour.ts'
 import { type Route, RTCF_BROADCAST, routeFlow } from '../route.ts'
 import { errorOf, InetSocket, IP_PMTUDISC_DONT } from './inet.ts'
@@ -97,7 +97,7 @@ export class RawSocket extends InetSocket {
       counters.icmpOutMsgs++
       countIcmp(counters.icmpOut, bytes[headerLength]!)
     }
-    const failed = ipLocalOut(this.state, packet, route, 0)
+    const failed = ipLocalOut(this.state, packet, route, this.multicastLoop ? 0 : OUT_NO_LOOP)
     if (failed === undefined) return ok(given.length)
     this.state.count().outDiscards++
     return failed === 'ENOBUFS' && !this.receiveErrors ? ok(given.length) : fail(failed)
