@@ -1,31 +1,19 @@
 /** What IPVS does with a packet, in words, for who follows its way (`ipTrace`); nothing is said while nobody listens. */
-import { formatAddr } from '#kernel/conntrack'
 import { inetState } from '#kernel/net'
 import type { Packet } from '#wire/inet'
 import type { Conn } from './conn.ts'
 import type { Dest } from './dest.ts'
-import { protocolName } from './names.ts'
+import { endText, protocolName, serviceText } from './names.ts'
 import { stateName } from './proto.ts'
 import type { Service } from './service.ts'
 import type { Ipvs } from './state.ts'
 import {
-  type InetAddr,
   IP_VS_CONN_F_BYPASS,
   IP_VS_CONN_F_DROUTE,
   IP_VS_CONN_F_LOCALNODE,
   IP_VS_CONN_F_MASQ,
   IP_VS_CONN_F_TUNNEL,
 } from './uapi.ts'
-
-function end(addr: InetAddr, port: number): string {
-  const text = formatAddr(addr)
-  return typeof addr === 'number' ? `${text}:${port}` : `[${text}]:${port}`
-}
-
-/** A service as `ipvsadm` names it. */
-function serviceText({ fwmark, protocol, addr, port }: Service): string {
-  return fwmark !== 0 ? `FWM ${fwmark}` : `${protocolName(protocol)} ${end(addr, port)}`
-}
 
 const METHODS: Record<number, string> = {
   [IP_VS_CONN_F_MASQ]: 'by NAT',
@@ -43,7 +31,7 @@ export function tellScheduled(svc: Service, packet: Packet, dest: Dest, by: stri
   const why = by === undefined || by === 'a new template' ? `scheduler ${name}` : by
   const template = by === 'a new template' ? ', which a new template keeps' : ''
   const load = `weight ${dest.weight}, ${dest.activeConns} active and ${dest.inactConns} inactive connections`
-  const text = `${serviceText(svc)}: ${why} chose ${end(dest.addr, dest.port)} (${load})${template}`
+  const text = `${serviceText(svc)}: ${why} chose ${endText(dest.addr, dest.port)} (${load})${template}`
   tell({ kind: 'ipvs', packet, text })
 }
 
@@ -52,8 +40,8 @@ export function tellForwarded(cp: Conn, packet: Packet): void {
   const { tell } = inetState.of(cp.ipvs.host)
   if (tell === undefined) return
   const way = METHODS[cp.method] ?? ''
-  const to = cp.method === IP_VS_CONN_F_BYPASS ? '' : ` to ${end(cp.daddr, cp.dport)}`
-  const what = `${protocolName(cp.protocol)} ${end(cp.caddr, cp.cport)} > ${end(cp.vaddr, cp.vport)} ${stateName(cp)}`
+  const to = cp.method === IP_VS_CONN_F_BYPASS ? '' : ` to ${endText(cp.daddr, cp.dport)}`
+  const what = `${protocolName(cp.protocol)} ${endText(cp.caddr, cp.cport)} > ${endText(cp.vaddr, cp.vport)} ${stateName(cp)}`
   tell({ kind: 'ipvs', packet, text: `connection ${what}: forwarded ${way}${to}` })
 }
 
@@ -61,9 +49,9 @@ export function tellForwarded(cp: Conn, packet: Packet): void {
 export function tellAnswered(cp: Conn, packet: Packet): void {
   const { tell } = inetState.of(cp.ipvs.host)
   if (tell === undefined) return
-  const source = cp.method === IP_VS_CONN_F_MASQ ? `, its source is now ${end(cp.vaddr, cp.vport)}` : ''
-  const from = end(cp.daddr, cp.dport)
-  tell({ kind: 'ipvs', packet, text: `answer of ${from} to ${end(cp.caddr, cp.cport)} ${stateName(cp)}${source}` })
+  const source = cp.method === IP_VS_CONN_F_MASQ ? `, its source is now ${endText(cp.vaddr, cp.vport)}` : ''
+  const from = endText(cp.daddr, cp.dport)
+  tell({ kind: 'ipvs', packet, text: `answer of ${from} to ${endText(cp.caddr, cp.cport)} ${stateName(cp)}${source}` })
 }
 
 /** Anything else. */

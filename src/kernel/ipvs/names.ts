@@ -1,6 +1,9 @@
 /** What things are called in /proc and in the log. */
+import { formatAddr } from '#kernel/conntrack'
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '#wire/inet'
+import type { Service } from './service.ts'
 import {
+  type InetAddr,
   IP_VS_CONN_F_DROUTE,
   IP_VS_CONN_F_FWD_MASK,
   IP_VS_CONN_F_LOCALNODE,
@@ -35,4 +38,15 @@ export function forwardName(flags: number): string {
     default:
       return 'Masq'
   }
+}
+
+/** An address and its port. */
+export function endText(addr: InetAddr, port: number): string {
+  const text = formatAddr(addr)
+  return typeof addr === 'number' ? `${text}:${port}` : `[${text}]:${port}`
+}
+
+/** A service as `ipvsadm` names it. */
+export function serviceText({ fwmark, protocol, addr, port }: Service): string {
+  return fwmark !== 0 ? `FWM ${fwmark}` : `${protocolName(protocol)} ${endText(addr, port)}`
 }

@@ -2,6 +2,7 @@
 import type { Host, KernelImage, Room } from '#kernel/core'
 import { netdevNotifiers } from '#kernel/net'
 import { installControl } from './control.ts'
+import { installInside } from './inside.ts'
 import { installIpvsProc } from './proc.ts'
 import { SCHEDULERS } from './schedulers/index.ts'
 import { ipvsState } from './state.ts'
@@ -22,6 +23,7 @@ export const ipvs: Room = {
   install(image: KernelImage) {
     installControl(image)
     installIpvsProc(image)
+    installInside(image)
     installIpvsSysctls(image)
     for (const scheduler of SCHEDULERS) scheduler.install?.(image)
     netdevNotifiers(image).push((event, device) => {
