@@ -11,6 +11,7 @@ import type { Printer } from './printer.ts'
 import { ipProtocolName } from './protocol-names.ts'
 import { printTcp } from './tcp.ts'
 import { printUdp } from './udp.ts'
+import { printVrrp } from './vrrp.ts'
 
 export const PROTOCOLS: Record<number, string> = {
   0: 'Options',
@@ -44,7 +45,7 @@ export const PROTOCOLS: Record<number, string> = {
 }
 
 /** Protocols that tcpdump takes apart and this doesn't yet. */
-export const UNMODELLED = new Set([8, 9, 33, 46, 50, 51, 55, 77, 88, 89, 103, 108, 112, 113, 132])
+export const UNMODELLED = new Set([8, 9, 33, 46, 50, 51, 55, 77, 88, 89, 103, 108, 113, 132])
 
 /** Where a packet's layers stand, for those who need the addresses around them. */
 export interface IpPlace {
@@ -144,6 +145,7 @@ function printBody(printer: Printer, at: number, headerLength: number, length: n
   else if (protocol === 17) printUdp(printer, next, length, place)
   else if (protocol === 41) printIp6(printer, next, length)
   else if (protocol === 47) printGre(printer, next, length)
+  else if (protocol === 112) printVrrp(printer, next, length, place)
   else if (protocol === 58 || protocol === 143) printer.put(`[${PROTOCOLS[protocol]} requires IPv6] (invalid)`)
   else if (protocol === 59) printer.put('no next header')
   else if (UNMODELLED.has(protocol)) throw new NotModelled(`tcpdump: IP protocol ${protocol}`)

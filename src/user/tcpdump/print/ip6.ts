@@ -7,6 +7,7 @@ import { printEthernet } from './link.ts'
 import type { Printer } from './printer.ts'
 import { printTcp } from './tcp.ts'
 import { printUdp } from './udp.ts'
+import { printVrrp } from './vrrp.ts'
 
 /** They print the addresses themselves, with their ports. */
 const WITH_PORTS = new Set([6, 17, 33, 132])
@@ -90,6 +91,7 @@ function printPayload(
   else if (protocol === 59) printer.put('no next header')
   else if (protocol === 4) printIp(printer, at, length)
   else if (protocol === 47) printGre(printer, at, length)
+  else if (protocol === 112) printVrrp(printer, at, length, place)
   else if (protocol === 143) printEthernet(printer, length, at)
   else if (protocol === 1 || protocol === 2) printer.put(`[${PROTOCOLS[protocol]} requires IPv4] (invalid)`)
   else if (UNMODELLED.has(protocol) || protocol === 62 || protocol === 135)
