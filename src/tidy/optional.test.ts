@@ -81,6 +81,7 @@ const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'user/iperf': ['iperf3 -v', /^iperf 3\.12/m],
   'user/ipvsadm': ['ipvsadm --version', /^ipvsadm v1\.31 /m],
   'user/keepalived': ['keepalived --version', /^Keepalived v2\.2\.7 /m],
+  'user/heartbeat': ['cl_status hbstatus', /^Heartbeat is stopped on this machine\.$/m],
   'user/dns': ['dig -v', /^DiG 9\.18/m],
   'user/radvd': ['radvd -v', /^Version: 2\.19$/m],
   'user/netcat': ['nc -h', /^OpenBSD netcat/m],

@@ -18,6 +18,7 @@ import { unix } from '#kernel/unix'
 import { vxlan } from '#kernel/vxlan'
 import { coreutils } from '#user/coreutils'
 import { dns } from '#user/dns'
+import { heartbeat } from '#user/heartbeat'
 import { hping } from '#user/hping'
 import { http } from '#user/http'
 import { iperf } from '#user/iperf'
@@ -64,6 +65,7 @@ export const OPTIONAL: Room[] = [
   http,
   socat,
   iperf,
+  heartbeat,
   ipvsadm,
   keepalived,
 ]
