@@ -1,0 +1,17 @@
+/**
+ * `ldirectord`: watches the real servers behind virtual services, and tells ipvsadm which of them are to be used.
+ *
+ *     ldirectord.install(image)
+ *     // then, on a director: write /etc/ha.d/ldirectord.cf, and run `ldirectord start`
+ */
+import { lazyMain, type Room } from '#kernel/core'
+
+export const ldirectord: Room = {
+  name: 'user/ldirectord',
+  needs: ['user/ipvsadm'],
+  install(image) {
+    const main = lazyMain(() => import('./main.ts').then((module) => module.ldirectord))
+    image.program({ name: 'ldirectord', paths: ['/usr/sbin/ldirectord'], main })
+    image.file('/etc/ha.d/ldirectord.cf', '# Dummy configuration file.\n')
+  },
+}
