@@ -22,6 +22,7 @@ export { createHost, createTerminal, type HostOptions, type KernelHost } from '.
 export { createImage, type Image, type ImageOptions } from './kernel-image.ts'
 export { lazyMain } from './lazy.ts'
 export type { SpawnOptions } from './machine.ts'
+export { type ModuleRequest, moduleLoaders } from './modules.ts'
 export { Mounts } from './mounts.ts'
 export {
   createNetns,

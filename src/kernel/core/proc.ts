@@ -2,6 +2,7 @@
 import { defineState } from './host.ts'
 import type { KernelHost } from './kernel.ts'
 import type { Image } from './kernel-image.ts'
+import { installModules } from './modules.ts'
 import { processEntry, processNames } from './proc-pid.ts'
 import { PseudoLink } from './pseudo.ts'
 
@@ -18,6 +19,7 @@ export const kernelModules = defineState(() => new Map<string, KernelModule>(), 
 
 /** Installs the files that every host has. */
 export function installProc(image: Image): void {
+  installModules(image)
   image.procRoot.dynamic = {
     list: (host) => processNames(host as KernelHost),
     lookup: (host, name) => processEntry(host as KernelHost, name),

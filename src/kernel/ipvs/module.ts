@@ -2,11 +2,14 @@
  * The modules: `ip_vs` comes with the first request, a scheduler's with the first service that wants it.
  * Linux 6.1 net/netfilter/ipvs/ip_vs_core.c: ip_vs_init(); ip_vs_sched.c: ip_vs_scheduler_get().
  */
-import { defineState, type Host, kernelModules } from '#kernel/core'
+import { defineState, type Host, type KernelImage, kernelModules, moduleLoaders, netnsesOf } from '#kernel/core'
+import { IPPROTO_TCP } from '#wire/inet'
+import { ftp } from './app-ftp.ts'
 import { CONN_TABLE_SIZE } from './conn-table.ts'
 import { PROTOCOL_NAMES } from './proto.ts'
 import type { Scheduler } from './scheduler.ts'
-import { findScheduler } from './schedulers/index.ts'
+import { findScheduler, SCHEDULERS } from './schedulers/index.ts'
+import { ipvsState } from './state.ts'
 
 const loaded = defineState(() => new Set<string>(), { per: 'machine' })
 
@@ -23,6 +26,11 @@ function use(host: Host, name: string, size: number, user: string | undefined): 
   const known = modules.get(name) ?? { size, usedBy: [] }
   if (user !== undefined && !known.usedBy.includes(user)) known.usedBy.push(user)
   modules.set(name, known)
+}
+
+/** Whether a machine has the helper for FTP. */
+export function hasFtp(host: Host): boolean {
+  return loaded.peek(host)?.has('ip_vs_ftp') ?? false
 }
 
 /** Whether a machine has it. */
@@ -56,4 +64,30 @@ export function loadScheduler(host: Host, name: string): Scheduler | undefined {
   use(host, 'ip_vs', 200704, module)
   ;(host.base ?? host).log(6, `IPVS: [${name}] scheduler registered.`)
   return found
+}
+
+/** `modprobe ip_vs_ftp`: all namespaces of the machine have the helper from now on. */
+function loadFtp(host: Host): void {
+  loadIpvs(host)
+  const all = loaded.of(host)
+  if (all.has('ip_vs_ftp')) return
+  all.add('ip_vs_ftp')
+  use(host, 'nf_nat', 57344, 'ip_vs_ftp')
+  use(host, 'ip_vs_ftp', 16384, undefined)
+  use(host, 'ip_vs', 200704, 'ip_vs_ftp')
+  const machine = host.base ?? host
+  for (const netns of [machine, ...netnsesOf(machine)]) ipvsState.peek(netns)?.protocol(IPPROTO_TCP)?.apps.push(ftp)
+}
+
+/** Lets `modprobe` load them. */
+export function installIpvsModules(image: KernelImage): void {
+  const loaders = moduleLoaders(image)
+  loaders.set('ip_vs', loadIpvs)
+  loaders.set('ip_vs_ftp', loadFtp)
+  for (const { name } of SCHEDULERS) {
+    loaders.set(`ip_vs_${name}`, (host) => {
+      loadIpvs(host)
+      loadScheduler(host, name)
+    })
+  }
 }

@@ -3,6 +3,7 @@ import type { Host, KernelImage, Room } from '#kernel/core'
 import { netdevNotifiers } from '#kernel/net'
 import { installControl } from './control.ts'
 import { installInside } from './inside.ts'
+import { installIpvsModules } from './module.ts'
 import { installIpvsProc } from './proc.ts'
 import { SCHEDULERS } from './schedulers/index.ts'
 import { ipvsState } from './state.ts'
@@ -25,6 +26,7 @@ export const ipvs: Room = {
     installIpvsProc(image)
     installInside(image)
     installIpvsSysctls(image)
+    installIpvsModules(image)
     for (const scheduler of SCHEDULERS) scheduler.install?.(image)
     netdevNotifiers(image).push((event, device) => {
       if (event === 'DOWN') ipvsState.peek(device.host)?.forgetRoutes()

@@ -9,6 +9,7 @@ import { conntrackNeed } from '#kernel/conntrack'
 import { defineState, type Errno, type Host } from '#kernel/core'
 import { addressType, HZ, jiffiesOf, WheelTimer } from '#kernel/net'
 import { IPPROTO_TCP } from '#wire/inet'
+import { ftp } from './app-ftp.ts'
 import { bindApp } from './apps.ts'
 import type { Conn } from './conn.ts'
 import { ConnTable } from './conn-table.ts'
@@ -17,7 +18,7 @@ import { Defence } from './defence.ts'
 import { Dest } from './dest.ts'
 import { registerHooks, unregisterHooks } from './hooks.ts'
 import { isUsableIpv6 } from './ipv6.ts'
-import { loadScheduler } from './module.ts'
+import { hasFtp, loadScheduler } from './module.ts'
 import { createProtocols, type ProtocolData } from './proto.ts'
 import { RealServers } from './real-servers.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -79,6 +80,7 @@ export class Ipvs implements EstimatorClock {
     const now = jiffiesOf(host)
     this.#firstRound = Math.floor((now + 2 * HZ) / 8 + 1) * 8
     this.flowSecret = host.sim.random('flow hash of ipvs').uint32()
+    if (hasFtp(host)) this.protocols.get(IPPROTO_TCP)!.apps.push(ftp)
     this.totStats = new Stats(this)
     this.#allStats.push(this.totStats)
     this.defence = new Defence(this)

@@ -4,11 +4,11 @@
  *     host# ip tunnel add t0 mode ipip local 10.0.0.1 remote 10.0.0.2
  *     host# ip link set t0 up
  */
-import type { KernelImage, Room } from '#kernel/core'
+import { type KernelImage, moduleLoaders, type Room } from '#kernel/core'
 import { linkKinds } from '#kernel/net'
 import { installTunnelRequests } from './ioctl.ts'
 import { KINDS } from './kinds.ts'
-import { beginNetns, endNetns } from './modules.ts'
+import { beginNetns, endNetns, loadModule } from './modules.ts'
 
 export { emitGre, type GreHeader, parseGre } from './gre-header.ts'
 export type { TunnelRequest } from './kinds.ts'
@@ -21,6 +21,9 @@ function install(image: KernelImage): void {
   const kinds = linkKinds(image)
   for (const kind of KINDS) kinds.set(kind.kind, kind)
   installTunnelRequests(image)
+  for (const module of ['ipip', 'ip_gre', 'sit'] as const) {
+    moduleLoaders(image).set(module, (host) => loadModule(host, module))
+  }
   image.onNetns(beginNetns)
   image.onNetnsEnd(endNetns)
 }

@@ -448,10 +448,15 @@ export function* modprobe(sys: Sys, argv: string[]): Body<number> {
   const listed = yield* readTextFile(sys, `/lib/modules/${release}/modules.dep`)
   const builtin = yield* readTextFile(sys, `/lib/modules/${release}/modules.builtin`)
   const known = `${listed.ok ? listed.value : ''}\n${builtin.ok ? builtin.value : ''}`
+  const text = yield* readTextFile(sys, '/proc/modules')
+  const loaded = new Set(text.ok ? text.value.split('\n').map((line) => line.split(' ')[0]) : [])
   let status = 0
   for (const name of has('r') || has('a') ? operands : operands.slice(0, 1)) {
     const file = new RegExp(`(^|/)${name.replaceAll(/[-_]/g, '[-_]')}\\.ko\\b`, 'm')
     if (file.test(known)) continue
+    // What is there already stays, as if something used it.
+    const request = { type: 'FINIT_MODULE', name }
+    if (has('r') ? loaded.has(name.replaceAll('-', '_')) : has('n') || sys.netlink(request).ok) continue
     status = 1
     if (has('q')) continue
     yield* writeText(
