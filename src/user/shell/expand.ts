@@ -198,8 +198,15 @@ function* expandPart(shell: Shell, part: WordPart, inQuotes: boolean): Body<Piec
     case 'Glob':
     case 'ExtendedGlob':
       if (part.parts && part.parts.some((child) => child.type !== 'Literal')) {
-        const pieces: Pieces = []
+        // The brackets, or the operator and its parentheses, are nobody's child.
+        const around = (from: number, to: number): Piece => ({
+          text: part.text.slice(from, to),
+          quoted: inQuotes,
+          split: false,
+        })
+        const pieces: Pieces = [around(0, part.parts[0]!.pos - part.pos)]
         for (const child of part.parts) pieces.push(...(yield* expandPart(shell, child, inQuotes)))
+        pieces.push(around(part.parts.at(-1)!.end - part.pos, part.text.length))
         return pieces
       }
       return [{ text: part.text, quoted: inQuotes, split: false }]
