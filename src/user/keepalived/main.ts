@@ -385,7 +385,10 @@ class Parent {
       closes,
       *configured(sys) {
         self = sys
-        if (readyFd >= 0) yield* sys.write(readyFd, Uint8Array.from([1, 0, 0, 0, 0, 0, 0, 0]))
+        if (readyFd < 0) return
+        yield* sys.write(readyFd, Uint8Array.from([1, 0, 0, 0, 0, 0, 0, 0]))
+        // Who is woken goes first, as he has slept longer.
+        yield* sys.wait({ queues: [], untilNs: 0 })
       },
       watchParent(loop, run) {
         if (watched >= 0) watchPipe(self, loop, watched, run)

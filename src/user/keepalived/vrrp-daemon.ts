@@ -183,6 +183,7 @@ class VrrpDaemon {
       ...excluded.map(({ address }) => (isIpv6(address) ? 6 : 4)),
     ])
     this.#announcer.prepare(families.includes(4), families.includes(6))
+    yield* this.#io.settle()
     yield* child.configured(sys)
     if (!child.reloading) {
       for (const router of vrrp.routers) if (router.addressesSet) yield* this.#machine.restore(router, false, true)
