@@ -53,6 +53,10 @@ export class ConfigLines {
     if (this.#lines.length > LINES_MAX) throw new ConfigError(0, `more than ${LINES_MAX} lines`)
   }
 
+  get atEnd(): boolean {
+    return this.number >= this.#lines.length
+  }
+
   /** With its newline; undefined at the end. */
   next(): string | undefined {
     const line = this.#lines[this.number]
@@ -93,11 +97,15 @@ export function* readConfiguration(text: string, host: ConfigHost, configuration
     if (head) {
       const section = beginSection(head[1] === undefined ? 'AF_INET' : 'AF_INET6', head[2]!, lines.number)
       configuration.virtuals.push(section.virtual)
+      const isLast = lines.atEnd
+      const own = line
       line = yield* readSection(lines, section, host, configuration)
       yield* resolveSection(section, lines.number, host, configuration)
       const id = virtualId(section.virtual)
       if (seen.has(id)) throw new ConfigError(lines.number, 'duplicate virtual server')
       seen.add(id)
+      // A service without anything below it at the end of the file is read again, and is there twice then.
+      if (isLast) line = own
       continue
     }
     if (!/^\s*(#|$)/.test(line)) yield* readGlobal(line, lines.number, host, configuration)

@@ -42,6 +42,8 @@ export class MachineConfigHost implements ConfigHost {
 
   *address(name: string, family: Family): Body<string | undefined> {
     const bare = /\[(.*)\]/.exec(name)?.[1] ?? name
+    // No name is nobody's but this machine's own.
+    if (bare === '') return family === 'AF_INET6' ? '[::1]' : '127.0.0.1'
     const found = yield* lookupHost(this.#output.sys, bare, { family })
     if (!found.ok) return undefined
     const text = formatAddress(found.value.addresses[0]!)
