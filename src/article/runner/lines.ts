@@ -31,6 +31,15 @@ const PATTERNS: [RegExp, (match: RegExpExecArray, names: Names) => Piece][] = [
     /(?<![\w:])(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?![\w:])/y,
     (m) => ({ kind: 'timer', seconds: Number(m[1]) * 3600 + Number(m[2]) * 60 + Number(m[3]) }),
   ],
+  // What ipvsadm -c and /proc/net/ip_vs_conn say of a connection: minutes and seconds, or seconds.
+  [
+    /(?<=^(?:TCP|UDP|SCTP|IP|AH|ESP) +)(\d\d):(\d\d)(?= )/y,
+    (m) => ({ kind: 'timer', seconds: Number(m[1]) * 60 + Number(m[2]) }),
+  ],
+  [
+    /(?<=^(?:TCP|UDP|SCTP|IP) +(?:[\dA-Fa-f:]+ +){6}\S+ +(?:(?:LOCAL|SYNC) +)?)\d+$/y,
+    (m) => ({ kind: 'timer', seconds: Number(m[0]) }),
+  ],
   // used 3/12/0 of ip -s neigh: seconds.
   [/(?<=\bused )\d+\/\d+\/\d+/y, (m) => ({ kind: 'timer', seconds: Math.max(...m[0].split('/').map(Number)) })],
   // 0.030/0.035/0.040/0.004 ms

@@ -106,10 +106,8 @@ function tellClient(ipvs: Ipvs, packet: Packet, cp: Conn, outer: Quoted, inner: 
     if (typeof route !== 'string') updatePmtu(ipvs.host, route, flow, mtu)
     if (!inner.df) return
     const known = cp.dest?.route as { route: Route } | undefined
-    if (known) {
-      const now = routeFlow(ipvs.host, flowOf({ dst: outer.iph.daddr as number }))
-      mtu = typeof now === 'string' ? known.route.mtu(false) : now.mtu(false)
-    }
+    // The route that is kept doesn't know yet of what was just learned: the client will be told again.
+    if (known) mtu = known.route.mtu(false)
     const headers = inner.at - outer.at
     if (mtu > 68 + headers) mtu -= headers
     info = mtu

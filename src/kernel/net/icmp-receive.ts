@@ -213,8 +213,11 @@ function deliverError(state: InetState, packet: Packet, device: NetDevice, quote
     // An error about a reply that the kernel sent is the kernel's own business; else a ping socket's.
     if (quoted.bytes[quoted.payload] === ICMP_ECHOREPLY) learnFrom(state, error, flowOf({ protocol: 1 }))
     else pingError(state, error)
-  } else if (quoted.protocol === 17) udpError(state, error)
-  else if (quoted.protocol === 6) tcpError(state, error)
+  } else if (quoted.protocol === 17) {
+    // udp_err(): the host learns of the way whether a socket sent it or not.
+    learnFrom(state, error, flowOf({ protocol: 17 }))
+    udpError(state, error)
+  } else if (quoted.protocol === 6) tcpError(state, error)
   else state.protocols?.get(quoted.protocol)?.error?.(state, error)
 }
 

@@ -488,7 +488,8 @@ export class Session {
     const { io, options, sys } = this
     const { view, bytes } = reply
     const hop = options.traceroute && type === 11 && code === 0
-    if (!options.quiet) {
+    // Quiet or not, it tells of a packet that ran out of hops.
+    if (!options.quiet || type === 11) {
       io.print(`${hop ? `hop=${this.ttl} ` : ''}${name} from ip=${formatIpv4(reply.source)}`)
       if (!options.numeric) {
         const wait = ' get hostname...'
@@ -502,10 +503,10 @@ export class Session {
     }
     const inner = quoted + (bytes[quoted]! & 15) * 4
     const port = inner + 4 <= bytes.length ? view.getUint16(inner) : 0
-    if (type === 3 && code === 3 && options.mode === 'udp') {
+    if (type === 3 && options.mode === 'udp') {
       const sent = this.#sentBy(port)
       const { again } = this.#rtt(sent, atNs)
-      if (!options.quiet) io.print(`status=${again ? 1 : 0} port=${port} seq=${sent?.number ?? 0}\n`)
+      io.print(`status=${again ? 1 : 0} port=${port} seq=${sent?.number ?? 0}\n`)
     }
     if (hop) {
       const sent = options.mode === 'icmp' ? this.#quotedEcho(reply, inner) : this.#sentBy(port)
