@@ -10,6 +10,7 @@ import { confirmAddress, isOnLink, selectAddress } from './addresses.ts'
 import { IFF_LOOPBACK, IFF_NOARP, IFF_POINTOPOINT, type NetDevice, PACKET_HOST, PACKET_OTHERHOST } from './device.ts'
 import { flowOf } from './fib.ts'
 import { addressType } from './fib-lookup.ts'
+import { type HookName, NF_ACCEPT, type PacketHook, peekHooksArp, runHooks } from './hooks.ts'
 import { type InetDevice, RT_SCOPE_HOST, RT_SCOPE_LINK } from './inetdev.ts'
 import { inetState } from './ip-state.ts'
 import {
@@ -60,7 +61,21 @@ export function arpSend(
   packet.arpSpa = senderIp
   packet.arpTha = targetMac
   packet.arpTpa = targetIp
+  // Linux: arp_xmit().
+  const hooks = peekHooksArp(device.host)?.localOut
+  if (hooks?.length && !passesHooks(hooks, 'LOCAL_OUT', packet, undefined, device)) return
   device.transmit(packet)
+}
+
+function passesHooks(
+  hooks: readonly PacketHook[],
+  hook: HookName,
+  packet: Packet,
+  from: NetDevice | undefined,
+  to: NetDevice | undefined,
+): boolean {
+  const { host } = (from ?? to)!
+  return runHooks(host, hooks, hook, packet, from, to, inetState.of(host).tell) === NF_ACCEPT
 }
 
 /** Announces an address to everybody: an ARP request for oneself. */
@@ -169,11 +184,11 @@ function proxiesPrivately(inet: InetDevice, route: Route, sender: number, target
 /** An ARP packet has come in. Linux: arp_rcv(). */
 export function arpReceive(packet: Packet, device: NetDevice): void {
   if (device.flags & IFF_NOARP || packet.packetType === PACKET_OTHERHOST) return
-  if (packet.raw === RAW_NONE) arpProcess(packet, device, false)
-  else {
-    const understood = overIeee802(packet)
-    if (understood !== undefined) arpProcess(understood, device, false)
-  }
+  const understood = packet.raw === RAW_NONE ? packet : overIeee802(packet)
+  if (understood === undefined) return
+  const hooks = peekHooksArp(device.host)?.localIn
+  if (hooks?.length && !passesHooks(hooks, 'LOCAL_IN', understood, device, undefined)) return
+  arpProcess(understood, device, false)
 }
 
 /** Hardware of type 6, IEEE 802, is taken for Ethernet; whatever else isn't in fields is none of ours, or cut short. */

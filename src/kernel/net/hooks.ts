@@ -87,6 +87,18 @@ export function packetHooks6(host: Host): PacketHooks {
   return hooks6State.of(host)
 }
 
+const hooksArpState = defineState(() => new PacketHooks())
+
+/** ARP's two hooks, as LOCAL_IN and LOCAL_OUT: NF_ARP_IN and NF_ARP_OUT. Linux 6.1 include/uapi/linux/netfilter_arp.h. */
+export function packetHooksArp(host: Host): PacketHooks {
+  return hooksArpState.of(host)
+}
+
+/** The same, if anybody has asked for them. */
+export function peekHooksArp(host: Host): PacketHooks | undefined {
+  return hooksArpState.peek(host)
+}
+
 /** Runs a chain: NF_ACCEPT if the packet goes on, else it was dropped or taken. nf_hook_slow(). */
 export function runHooks(
   host: Host,

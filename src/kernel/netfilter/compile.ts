@@ -5,7 +5,7 @@
 import { assert, NotModelled } from '#base/check'
 import type { Host } from '#kernel/core'
 import { type HookContext, NF_ACCEPT, NF_DROP } from '#kernel/net'
-import { ipLength, type Packet } from '#wire/inet'
+import { ETH_P_ARP, ipLength, type Packet } from '#wire/inet'
 import { compileNotrack, setCt } from './ct.ts'
 import type { Expression, Load, Value } from './expressions.ts'
 import { compileKey, compileLoad, type Loader, type Surroundings } from './loads.ts'
@@ -157,6 +157,16 @@ function stateOf<T extends ExpressionState>(rule: Rule, at: number, make: () => 
   return rule.states[at] as T
 }
 
+/** What an ARP packet counts: from its header on, or, going out, with the Ethernet header that it has already. */
+const ARP_IN = 28
+const ARP_OUT = 42
+
+/** Length as the kernel counts it at a hook. */
+export function contextLength({ packet, hook }: HookContext): number {
+  if (packet.etherType !== ETH_P_ARP) return ipLength(packet)
+  return hook === 'LOCAL_OUT' ? ARP_OUT : ARP_IN
+}
+
 /** Length as the kernel counts it: from the IP header on. */
 export function lengthOf(packet: Packet): number {
   return ipLength(packet)
@@ -216,6 +226,13 @@ function compileExpression(
     }
     case 'counter': {
       const counter = stateOf(rule, at, () => new Counter(expression.packets, expression.bytes))
+      if (around.family === 'arp') {
+        return (context) => {
+          counter.packets++
+          counter.bytes += contextLength(context)
+          return GO_ON
+        }
+      }
       return ({ packet }) => {
         counter.packets++
         counter.bytes += ipLength(packet)

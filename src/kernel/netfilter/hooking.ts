@@ -9,10 +9,10 @@ import {
   type PacketHook,
   packetHooks,
   packetHooks6,
+  packetHooksArp,
   routeMeHarder,
 } from '#kernel/net'
-import { ipLength } from '#wire/inet'
-import { compiledChain } from './compile.ts'
+import { compiledChain, contextLength } from './compile.ts'
 import { describeRule } from './describe.ts'
 import { hookNat } from './nat-hook.ts'
 import type { Chain } from './objects.ts'
@@ -33,7 +33,7 @@ export function chainRunner(chain: Chain, host: Host): (context: HookContext) =>
     const { counters } = base
     if (counters !== undefined) {
       counters.packets++
-      counters.bytes += ipLength(context.packet)
+      counters.bytes += contextLength(context)
     }
     if (tell !== undefined) {
       const { table } = chain
@@ -57,20 +57,20 @@ export function chainRunner(chain: Chain, host: Host): (context: HookContext) =>
 export function hookChain(chain: Chain, host: Host): void {
   if (chain.hooked || !chain.base) return
   const { family } = chain.table
-  if (family !== 'ip' && family !== 'ip6' && family !== 'inet') {
+  if (family !== 'ip' && family !== 'ip6' && family !== 'inet' && family !== 'arp') {
     throw new NotModelled(`nf_tables: chains of family ${family}`)
   }
   const { type, hook, priority } = chain.base
   const run = chainRunner(chain, host)
   const families = family === 'inet' ? (['ip', 'ip6'] as const) : [family]
   const ends = families.map((one) => {
-    if (type === 'nat') return hookNat(chain, host, run, one)
+    if (type === 'nat' && one !== 'arp') return hookNat(chain, host, run, one)
     const entry: PacketHook = {
       name: `${chain.table.name} ${chain.name}`,
       priority,
       run: type === 'route' && one === 'ip' ? (context) => routed(context, run) : run,
     }
-    const hooks = one === 'ip' ? packetHooks(host) : packetHooks6(host)
+    const hooks = one === 'ip' ? packetHooks(host) : one === 'arp' ? packetHooksArp(host) : packetHooks6(host)
     hooks.add(hook, entry)
     return () => hooks.remove(hook, entry)
   })

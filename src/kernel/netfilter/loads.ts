@@ -90,9 +90,28 @@ function networkLoad(offset: number, length: number): Loader {
   return ({ packet }) => readValue(emitIp(packet), offset, length)
 }
 
+/** ARP's header for Ethernet and IPv4, from its fields; RFC 826. */
+function networkLoadArp(offset: number, length: number): Loader {
+  const part = (read: (packet: Packet) => number, whole: number, start: number): Loader => {
+    const divisor = 2 ** (8 * (whole - (offset - start) - length))
+    const modulus = 2 ** (8 * length)
+    return ({ packet }) => (packet.raw === RAW_NONE ? Math.floor(read(packet) / divisor) % modulus : undefined)
+  }
+  const within = (start: number, size: number) => offset >= start && offset + length <= start + size
+  // Ethernet, IPv4, and the lengths of their addresses: whatever else came never got here.
+  if (within(0, 6)) return part(() => 0x0001_0800_0604, 6, 0)
+  if (within(6, 2)) return part((packet) => packet.arpOp, 2, 6)
+  if (within(8, 6)) return part((packet) => packet.arpSha, 6, 8)
+  if (within(14, 4)) return part((packet) => packet.arpSpa, 4, 14)
+  if (within(18, 6)) return part((packet) => packet.arpTha, 6, 18)
+  if (within(24, 4)) return part((packet) => packet.arpTpa, 4, 24)
+  throw new NotModelled('nft: bytes across fields of ARP')
+}
+
 /** In a table of both families the packet says which header it is. */
 function networkLoadOf(family: Family, offset: number, length: number): Loader {
   if (family === 'ip') return networkLoad(offset, length)
+  if (family === 'arp') return networkLoadArp(offset, length)
   const six = networkLoad6(offset, length)
   if (family === 'ip6') return six
   const four = networkLoad(offset, length)

@@ -1,6 +1,8 @@
 /** The room `kernel/netfilter`: what it installs in an image. */
 import { NotModelled } from '#base/check'
 import type { Body, Host, KernelImage, NetlinkAnswer, Room } from '#kernel/core'
+import { arptablesMain, arptablesSaveMain } from './arptables/main.ts'
+import { mangle } from './arptables/mangle.ts'
 import { dumpTables } from './dump.ts'
 import { iptablesMain } from './iptables/main.ts'
 import { restoreMain, saveMain } from './iptables/save-restore.ts'
@@ -10,6 +12,7 @@ import { nfTables } from './objects.ts'
 import { Transaction } from './transaction.ts'
 import { comment, connmark, limit, mark, multiport } from './xt/basic-matches.ts'
 import { CONNMARK, LOG, MARK, REJECT } from './xt/basic-targets.ts'
+import { CLUSTERIP } from './xt/clusterip.ts'
 import { conntrack, state } from './xt/conntrack.ts'
 import { addExtensions } from './xt/extension.ts'
 import { hashlimit } from './xt/hashlimit.ts'
@@ -43,7 +46,8 @@ export const netfilter: Room = {
     addExtensions(image, [REJECT, LOG, MARK, CONNMARK, SNAT, DNAT, MASQUERADE, REDIRECT, NETMAP])
     addExtensions(image, [addrtype, dscp, iprange, length, mac, pkttype, string, tcpmss, tos, ttl, u32])
     addExtensions(image, [recent, hashlimit, statistic, owner, physdev, connlimit, cluster])
-    addExtensions(image, [CLASSIFY, CT, DSCP, NOTRACK, TCPMSS, TEE, TOS, TTL])
+    addExtensions(image, [CLASSIFY, CLUSTERIP, CT, DSCP, NOTRACK, TCPMSS, TEE, TOS, TTL])
+    addExtensions(image, [mangle])
     installRecent(image)
     image.program({ name: 'nft', paths: ['/usr/sbin/nft'], main: nftMain(image) })
     for (const name of ['iptables', 'iptables-nft']) {
@@ -57,7 +61,7 @@ export const netfilter: Room = {
       'ip6tables-save',
       'ip6tables-restore',
       'ebtables',
-      'arptables',
+      'arptables-restore',
     ]) {
       image.program({
         name,
@@ -66,6 +70,12 @@ export const netfilter: Room = {
           throw new NotModelled(name)
         },
       })
+    }
+    for (const name of ['arptables', 'arptables-nft']) {
+      image.program({ name, paths: [`/usr/sbin/${name}`], main: arptablesMain(image) })
+    }
+    for (const name of ['arptables-save', 'arptables-nft-save']) {
+      image.program({ name, paths: [`/usr/sbin/${name}`], main: arptablesSaveMain(image) })
     }
     for (const name of ['iptables-save', 'iptables-nft-save']) {
       image.program({ name, paths: [`/usr/sbin/${name}`], main: saveMain(image) })

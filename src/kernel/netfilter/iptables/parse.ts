@@ -522,7 +522,7 @@ class Parser {
       return
     }
     const target = this.#around.xt.targets.get(name)
-    if (target) {
+    if (target && (target.families?.includes('ip') ?? true)) {
       rule.target = { kind: 'xt', name, info: {} }
       this.#load(target, 'target')
       return
@@ -620,7 +620,7 @@ class Parser {
 
 /** Extensions that Debian's iptables has and the model doesn't. */
 const UNMODELLED = new Set(
-  'ah bpf cgroup connbytes connlabel cpu dccp devgroup ecn esp helper ipvs nfacct osf policy quota rateest realm rpfilter socket time AUDIT CHECKSUM CLUSTERIP CONNSECMARK ECN HMARK IDLETIMER LED NFLOG NFQUEUE QUEUE RATEEST SECMARK SYNPROXY TPROXY TRACE'.split(
+  'ah bpf cgroup connbytes connlabel cpu dccp devgroup ecn esp helper ipvs nfacct osf policy quota rateest realm rpfilter socket time AUDIT CHECKSUM CONNSECMARK ECN HMARK IDLETIMER LED NFLOG NFQUEUE QUEUE RATEEST SECMARK SYNPROXY TPROXY TRACE'.split(
     ' ',
   ),
 )

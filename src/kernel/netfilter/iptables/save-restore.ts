@@ -16,7 +16,7 @@ const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** ctime(3), of UTC. */
-function ctime(seconds: number): string {
+export function ctime(seconds: number): string {
   const days = Math.floor(seconds / 86400)
   const rest = seconds - days * 86400
   // Civil date from days since the epoch, in 400-year eras that begin on 1 March.

@@ -216,6 +216,23 @@ export const CT: Record<string, DataType> = {
   zone: integerType(16),
 }
 
+/** ARP's header: in tables of its own family, which iptables' sister writes; its fields' names are two words. */
+export const ARP_HEADER: Header = {
+  name: 'arp',
+  base: 'nh',
+  fields: [
+    field('htype', 0, 16),
+    field('ptype', 16, 16, 'ether_type'),
+    field('hlen', 32, 8),
+    field('plen', 40, 8),
+    field('operation', 48, 16, 'arp_op'),
+    field('saddr ether', 64, 48, 'ether_addr'),
+    field('saddr ip', 112, 32, 'ipv4_addr'),
+    field('daddr ether', 144, 48, 'ether_addr'),
+    field('daddr ip', 192, 32, 'ipv4_addr'),
+  ],
+}
+
 /** The field of a header. */
 export function findField(header: string, name: string): { header: Header; field: Field } | undefined {
   const found = HEADERS.find((one) => one.name === header)

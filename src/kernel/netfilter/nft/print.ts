@@ -14,7 +14,7 @@ import {
 } from '../expressions.ts'
 import type { ChainMessage, ElementMessage, ObjectMessage, RuleMessage, SetMessage, TableMessage } from '../messages.ts'
 import { type XtPrint, xtTable } from '../xt/extension.ts'
-import { CT, HEADERS, loadOf, META, PRIORITIES, TCP_OPTIONS, UNQUALIFIED } from './fields.ts'
+import { ARP_HEADER, CT, HEADERS, loadOf, META, PRIORITIES, TCP_OPTIONS, UNQUALIFIED } from './fields.ts'
 import {
   type DataType,
   formatTime,
@@ -291,8 +291,10 @@ class RulePrinter {
   #payload(load: Load & { load: 'payload' }, mask: number | undefined): Spoken {
     const { base, offset, length } = load
     const family = this.#table.family
-    const candidates = HEADERS.filter((header) => {
+    const headers = family === 'arp' && base === 'nh' ? [ARP_HEADER] : HEADERS
+    const candidates = headers.filter((header) => {
       if (header.base !== base) return false
+      if (header === ARP_HEADER) return true
       if (base === 'nh') return header.name === (family === 'ip6' || this.#six ? 'ip6' : 'ip')
       if (base === 'th')
         return header.protocol === undefined ? this.#protocol === undefined : header.protocol === this.#protocol
@@ -317,6 +319,10 @@ class RulePrinter {
           whole: true,
           length: field.bits,
         }
+      }
+      if (mask === undefined && header === ARP_HEADER && (offset === 14 || offset === 24) && length < 4) {
+        const text = `arp ${offset === 14 ? 'saddr' : 'daddr'} ip`
+        return { text, type: TYPES.get('ipv4_addr')!, shift: 8 * length - 32, whole: true, length: 8 * length }
       }
       // The leading bytes of an address are a prefix.
       if (mask === undefined && header.name === 'ip' && (offset === 12 || offset === 16) && length < 4) {

@@ -97,7 +97,7 @@ interface XtCommon<State> {
   /** For nft; undefined: it can't be said, or there is no translation. */
   translate?(info: XtInfo, with_: XtPrint): string | undefined
   /** Its errno name, if the kernel refuses the rule. */
-  check?(info: XtInfo, with_: XtCheck): 'EINVAL' | 'ENOENT' | 'ERANGE' | 'EPROTONOSUPPORT' | undefined
+  check?(info: XtInfo, with_: XtCheck): 'EINVAL' | 'ENOENT' | 'ERANGE' | 'EPROTONOSUPPORT' | 'EOPNOTSUPP' | undefined
   /** The protocol that it belongs to, as `-p udp` loads `udp`. */
   protocol?: number
 }
