@@ -18,9 +18,11 @@ class Naive {
   }
 }
 
-for (const [where, first] of [
-  ['', 0],
-  [' where the sequence numbers run out', SEQUENCE_MAX - 60],
+for (const [where, first, unitNs] of [
+  ['', 0, 1],
+  [' where the sequence numbers run out', SEQUENCE_MAX - 60, 1],
+  [' beyond what the heap spans', 0, 2 ** 28],
+  [' far beyond what the heap spans', 0, 2 ** 40],
 ] as const) {
   test(`the queue does what a sorted list does${where}`, () => {
     forSeeds(400, (random) => {
@@ -34,7 +36,7 @@ for (const [where, first] of [
         for (let n = random.below(4); n > 0; n--) {
           const id = random.below(slots.length)
           const slot = slots[id]!
-          const due = sim.nowNs + random.below(6) * random.below(4)
+          const due = sim.nowNs + random.below(6) * random.below(4) * unitNs
           switch (random.below(8)) {
             case 0:
               sim.disarm(slot)
@@ -72,7 +74,7 @@ for (const [where, first] of [
           expect(sim.nextNs()).toBe(next === undefined ? Number.POSITIVE_INFINITY : naive.armed.get(next)!.due)
           expect(sim.nextName()).toBe(next === undefined ? undefined : `s${next}`)
         }
-        sim.run(sim.nowNs + random.below(10))
+        sim.run(sim.nowNs + random.below(10) * unitNs)
       }
       sim.run()
       expect(got).toEqual(want)

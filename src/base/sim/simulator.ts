@@ -1,12 +1,13 @@
 /**
  * Virtual time and the event queue.
  *
- * An event is data: a slot that belongs to a bound object with a method `fire`. The queue is a binary heap over two
- * Float64Arrays: the time, and (sequence * 2^22 + slot), so that equal times run in order of scheduling. When there are
- * too many for a small heap, only what is due before a horizon is in it; the rest waits in no order (see later.ts) and
- * comes in when the heap is empty. A timer that is put back only writes a number; its entry moves when it comes up early.
- * The entry of the event that is running stays at the top until something else is armed, which then takes its place:
- * most events put one back.
+ * An event is data: a slot that belongs to a bound object with a method `fire`. The queue is a binary heap in one
+ * Int32Array: by the time since a base, then by the number of the scheduling, so that equal times run in that order. (Whole
+ * numbers of 32 bits are quicker to compare than doubles, and one array quicker to check than two.) Only what is due before
+ * a horizon is in it, two seconds from the base, or less when there are too many for a small heap; the rest waits in no
+ * order (see later.ts) and comes in when the heap is empty. A timer that is put back only writes a number; its entry moves
+ * when it comes up early. The entry of the event that is running stays at the top until something else is armed, which
+ * then takes its place: most events put one back.
  */
 import { AssertionFailed, assert, BudgetExceeded } from '#base/check'
 import { Later } from './later.ts'
@@ -16,9 +17,9 @@ const SLOT_BITS = 22
 const SLOTS_MAX = 2 ** SLOT_BITS
 /** The numbers that order events of one moment; when they run out, what is pending is numbered anew. */
 export const SEQUENCE_MAX = 2 ** (53 - SLOT_BITS) - 1
-/** The key with which a slot was last armed; -1 if it isn't armed. */
+/** The sequence number with which a slot was last armed; -1 if it isn't armed. */
 const LATEST = 0
-/** The key and the time of its entry in the heap; -1 if it has none. An entry with another key than its slot's is stale. */
+/** The number and the time of its entry in the queue; -1 if it has none. An entry with another number than that is stale. */
 const ENTRY = 1
 const ENTRY_TIME = 2
 /** When it is due, if that is later than its entry: LATEST isn't ENTRY then. */
@@ -27,6 +28,14 @@ const SLOT_FIELDS = 4
 /** A heap of more is laid out anew, with a nearer horizon; all of at most so many go into it, with none. */
 const HEAP_MAX = 4096
 const HEAP_ALL = 1024
+/** Times in the heap are less than this after its base. */
+const SPAN_NS = 2 ** 31 - 1
+/** Entry n of the heap stands at n * WORDS, the first at TOP; its children at twice its place and WORDS further. */
+const WORDS = 4
+const TOP = WORDS
+/** In an entry, behind its time. */
+const SEQUENCE = 1
+const SLOT = 2
 /** 2^53 ns, about 104 days: a later time would no longer be whole nanoseconds. */
 export const TIME_MAX_NS = Number.MAX_SAFE_INTEGER
 
@@ -53,14 +62,17 @@ export class Simulator {
   readonly seed: number
   budgets: Budgets = {}
 
-  // The heap, always with an entry of time Infinity after its last, so that a parent's second child can be looked at.
-  #times = new Float64Array(HEAP_MAX * 2).fill(Number.POSITIVE_INFINITY)
-  #keys = new Float64Array(HEAP_MAX * 2)
-  #size = 0
-  #sizeMax = HEAP_MAX
-  /** What is due from the horizon on isn't in the heap. */
+  // The heap, always with a time of SPAN_NS after its last entry, so that a parent's second child can be looked at.
+  #heap = new Int32Array(HEAP_MAX * 2 * WORDS).fill(SPAN_NS)
+  /** Where its last entry ends. */
+  #end = TOP
+  #endMax = HEAP_MAX * WORDS
+  /** Times in the heap are counted from here, and what is due from the horizon on isn't in it. */
+  #baseNs = 0
+  #horizonNs = SPAN_NS
   readonly #later = new Later()
-  #horizonNs = Number.POSITIVE_INFINITY
+  /** An entry on its way there: its key (sequence * 2^22 + slot) and its time. */
+  readonly #entry = new Float64Array(2)
   /** Whether the top entry has been taken and its place is free. */
   #hole = false
   #sequence = 0
@@ -71,6 +83,7 @@ export class Simulator {
   readonly #free: number[] = []
   #stale = 0
   #stopped = false
+  #eventsMax = Number.POSITIVE_INFINITY
   readonly #streams = new Map<string, RandomStream>()
   #holds: Hold[] = []
   /** Whose slots are made at this moment: while an event runs, its slot's owner. 0: nobody's. Only where `trackOwners` was called. */
@@ -84,6 +97,11 @@ export class Simulator {
   constructor(seed = 1, firstSequence = 0) {
     this.seed = seed
     this.#sequence = firstSequence
+    // Once no integers, they are doubles to V8, which else throws away what it compiled when they outgrow 31 bits.
+    this.nowNs = this.#baseNs = this.#horizonNs = 0.5
+    this.nowNs = this.#baseNs = 0
+    this.#horizonNs = SPAN_NS
+    this.#later.restart(SPAN_NS)
   }
 
   /** The random stream of that name; the same one each time. */
@@ -130,8 +148,8 @@ export class Simulator {
     if (this.#waiting !== undefined) this.#waiting.delete(slot)
     const slots = this.#slots
     const at = slot * SLOT_FIELDS
-    const key = this.#sequence++ * SLOTS_MAX + slot
-    slots[at + LATEST] = key
+    const sequence = this.#sequence++
+    slots[at + LATEST] = sequence
     if (slots[at + ENTRY] !== -1) {
       slots[at + DUE] = whenNs
       if (slots[at + ENTRY_TIME]! <= whenNs) return // It comes up early, and moves then.
@@ -139,25 +157,39 @@ export class Simulator {
       slots[at + ENTRY] = -1
       this.#sweepIfStale()
     }
-    slots[at + ENTRY] = key
+    slots[at + ENTRY] = sequence
     slots[at + ENTRY_TIME] = whenNs
-    this.#place(at)
+    if (whenNs < this.#horizonNs && whenNs >= this.#baseNs) this.#insert((whenNs - this.#baseNs) | 0, sequence, slot)
+    else this.#putAside(slot)
   }
 
-  /** Puts the entry that a slot says it has into the queue. */
-  #place(at: number): void {
-    const slots = this.#slots
-    const time = slots[at + ENTRY_TIME]!
-    if (time >= this.#horizonNs) {
-      this.#later.count++
-      this.#later.push(slots, at + ENTRY)
-    } else if (this.#hole) {
+  /** Puts an entry into the heap. */
+  #insert(time: number, sequence: number, slot: number): void {
+    if (this.#hole === true) {
       this.#hole = false
-      this.#siftDown(time, slots[at + ENTRY]!)
+      this.#siftDown(time, sequence, slot)
     } else {
-      this.#push(time, slots[at + ENTRY]!)
-      if (this.#size > this.#sizeMax) this.#spread()
+      this.#push(time, sequence, slot)
+      if (this.#end > this.#endMax) this.#spread()
     }
+  }
+
+  /** Puts the entry that a slot says it has where what is due later waits; all entries, if it is due before their base. */
+  #putAside(slot: number): void {
+    const at = slot * SLOT_FIELDS
+    const time = this.#slots[at + ENTRY_TIME]!
+    const before = time < this.#baseNs
+    if (before) this.#emptyHeap()
+    this.#postpone(this.#slots[at + ENTRY]!, slot, time)
+    if (before) this.#refill()
+  }
+
+  #postpone(sequence: number, slot: number, time: number): void {
+    const entry = this.#entry
+    entry[0] = sequence * SLOTS_MAX + slot
+    entry[1] = time
+    this.#later.count++
+    this.#later.push(entry, 0)
   }
 
   /** What was armed on a slot won't fire. */
@@ -246,7 +278,7 @@ export class Simulator {
   /** The time of the next event; Infinity if there is none. */
   nextNs(): number {
     this.#settle()
-    return this.#size === 0 ? Number.POSITIVE_INFINITY : this.#times[0]!
+    return this.#end === TOP ? Number.POSITIVE_INFINITY : this.#baseNs + this.#heap[TOP]!
   }
 
   /**
@@ -282,89 +314,89 @@ export class Simulator {
    * and after the event that makes `done` true. Throws BudgetExceeded.
    */
   run(untilNs = Number.POSITIVE_INFINITY, done?: () => boolean): void {
-    if (this.#owners === undefined) {
-      this.#run(untilNs, done)
-      return
-    }
-    try {
-      this.#run(untilNs, done)
-    } finally {
-      this.owner = 0
-    }
-  }
-
-  #run(untilNs: number, done: (() => boolean) | undefined): void {
     assert(this.#holds.length === 0, 'the clock is held by a promise: await settle(), or use drive()')
     this.#stopped = false
     const limit = Math.min(untilNs, this.budgets.untilNs ?? Number.POSITIVE_INFINITY)
-    let left = (this.budgets.events ?? Number.POSITIVE_INFINITY) - this.events
-    const check = this.budgets.check
-    const owned = this.#owners !== undefined
+    this.#eventsMax = this.budgets.events ?? Number.POSITIVE_INFINITY
     this.#fillHole() // The event before threw, or stopped the run.
-    while (this.#size > 0 || this.#refill()) {
-      const time = this.#times[0]!
-      const key = this.#keys[0]!
-      const slot = slotOf(key)
-      const at = slot * SLOT_FIELDS
-      const slots = this.#slots
-      if (key !== slots[at + LATEST]) {
-        this.#moveTop(key, at)
-        continue
-      }
-      if (time > limit) break
-      if (--left < 0) {
-        throw new BudgetExceeded('events', `the run used its ${this.budgets.events} events at ${this.nowNs} ns`)
-      }
-      this.#hole = true
-      slots[at + LATEST] = -1
-      slots[at + ENTRY] = -1
-      this.nowNs = time
-      this.events++
-      if (check && (this.events & 0x3fff) === 0) check()
-      if (!owned || !this.#waits(slot)) this.#targets[slot]!.fire()
-      if (this.#hole) this.#fillHole()
-      if (this.#stopped || done?.()) return
+    try {
+      while (this.#fireNext(limit)) if (this.#stopped || done?.()) return
+    } finally {
+      this.owner = 0
     }
-    if (this.budgets.untilNs !== undefined && untilNs > this.budgets.untilNs && this.#size > 0) {
+    if (this.budgets.untilNs !== undefined && untilNs > this.budgets.untilNs && this.#end > TOP) {
       throw new BudgetExceeded('virtual time', `the run used its ${this.budgets.untilNs / 1e9} s of virtual time`)
     }
     if (untilNs !== Number.POSITIVE_INFINITY && untilNs > this.nowNs) this.nowNs = untilNs
   }
 
+  /**
+   * Runs the next event unless it is due after the limit, or there is none; says whether it did. (A method of its own, so
+   * that V8 compiles it knowing what its constants are, as it doesn't for a loop that it replaces while it runs.)
+   */
+  #fireNext(limit: number): boolean {
+    this.#settle()
+    const end = this.#end
+    if (end === TOP) return false
+    const heap = this.#heap
+    const time = this.#baseNs + heap[TOP]!
+    if (time > limit) return false
+    if (this.events >= this.#eventsMax) this.#overspent()
+    const slot = heap[TOP | SLOT]!
+    const at = slot * SLOT_FIELDS
+    const slots = this.#slots
+    this.#hole = true
+    slots[at + LATEST] = -1
+    slots[at + ENTRY] = -1
+    this.nowNs = time
+    this.events++
+    if ((this.events & 0x3fff) === 0) this.budgets.check?.()
+    if (this.#owners === undefined || !this.#waits(slot)) this.#targets[slot]!.fire()
+    if (this.#hole === true) this.#fillHole()
+    return true
+  }
+
+  #overspent(): never {
+    throw new BudgetExceeded('events', `the run used its ${this.budgets.events} events at ${this.nowNs} ns`)
+  }
+
   /** The name of what is due next, for messages. */
   nextName(): string | undefined {
     this.#settle()
-    return this.#size === 0 ? undefined : this.#names[slotOf(this.#keys[0]!)]
+    return this.#end === TOP ? undefined : this.#names[this.#heap[TOP | SLOT]!]
   }
 
   /** Sees to it that the top entry is one that will fire. */
   #settle(): void {
     this.#fillHole()
-    while (this.#size > 0 || this.#refill()) {
-      const key = this.#keys[0]!
-      const at = slotOf(key) * SLOT_FIELDS
-      if (key === this.#slots[at + LATEST]) return
-      this.#moveTop(key, at)
+    while (this.#end > TOP || this.#refill()) {
+      if (this.#heap[TOP | SEQUENCE]! === this.#slots[this.#heap[TOP | SLOT]! * SLOT_FIELDS + LATEST]!) return
+      this.#moveTop()
     }
   }
 
   /** The top entry isn't its slot's latest: away with it, or to where its slot was armed for since. */
-  #moveTop(key: number, at: number): void {
+  #moveTop(): void {
     const slots = this.#slots
-    if (key !== slots[at + ENTRY]) {
+    const slot = this.#heap[TOP | SLOT]!
+    const at = slot * SLOT_FIELDS
+    const latest = slots[at + LATEST]!
+    if (this.#heap[TOP | SEQUENCE]! !== slots[at + ENTRY]!) {
       this.#stale--
       this.#pop()
-    } else if (slots[at + LATEST] === -1) {
+    } else if (latest === -1) {
       slots[at + ENTRY] = -1
       this.#pop()
     } else {
       const due = slots[at + DUE]!
-      const latest = slots[at + LATEST]!
       slots[at + ENTRY] = latest
       slots[at + ENTRY_TIME] = due
       this.#hole = true
-      this.#place(at)
-      if (this.#hole) this.#fillHole()
+      if (due < this.#horizonNs) this.#insert((due - this.#baseNs) | 0, latest | 0, slot)
+      else {
+        this.#putAside(slot)
+        this.#fillHole()
+      }
     }
   }
 
@@ -374,29 +406,33 @@ export class Simulator {
     )
   }
 
-  #push(time: number, key: number): void {
-    if (this.#size + 2 > this.#times.length) this.#grow()
-    const times = this.#times
-    const keys = this.#keys
-    let i = this.#size++
-    while (i > 0) {
-      const parent = (i - 1) >> 1
-      const t = times[parent]!
-      if (t < time || (t === time && keys[parent]! < key)) break
-      times[i] = t
-      keys[i] = keys[parent]!
+  #push(time: number, sequence: number, slot: number): void {
+    let i = this.#end
+    if (i + 2 * WORDS > this.#heap.length) this.#grow()
+    this.#end = i + WORDS
+    const heap = this.#heap
+    while (i > TOP) {
+      const parent = (i >> 1) & -WORDS
+      const t = heap[parent]!
+      if (t < time || (t === time && heap[parent | SEQUENCE]! < sequence)) break
+      heap[i] = t
+      heap[i | SEQUENCE] = heap[parent | SEQUENCE]!
+      heap[i | SLOT] = heap[parent | SLOT]!
       i = parent
     }
-    times[i] = time
-    keys[i] = key
+    heap[i] = time
+    heap[i | SEQUENCE] = sequence
+    heap[i | SLOT] = slot
   }
 
   /** Takes the top entry out. */
   #pop(): void {
-    const last = --this.#size
-    const time = this.#times[last]!
-    this.#times[last] = Number.POSITIVE_INFINITY
-    if (last > 0) this.#siftDown(time, this.#keys[last]!)
+    const last = this.#end - WORDS
+    this.#end = last
+    const heap = this.#heap
+    const time = heap[last]!
+    heap[last] = SPAN_NS
+    if (last > TOP) this.#siftDown(time, heap[last | SEQUENCE]!, heap[last | SLOT]!)
   }
 
   #fillHole(): void {
@@ -405,71 +441,90 @@ export class Simulator {
     this.#pop()
   }
 
-  /** Puts (time, key) in at the top and lets it sink. */
-  #siftDown(time: number, key: number): void {
-    const times = this.#times
-    const keys = this.#keys
-    const half = this.#size >> 1
-    let i = 0
-    while (i < half) {
-      let child = 2 * i + 1
-      const a = times[child]!
-      const b = times[child + 1]!
+  /** Puts an entry in at the top and lets it sink. */
+  #siftDown(time: number, sequence: number, slot: number): void {
+    const heap = this.#heap
+    const end = this.#end
+    let i = TOP
+    let child = 2 * TOP
+    while (child < end) {
+      const a = heap[child]!
+      const b = heap[child | WORDS]!
       // The smaller child without a branch: a misprediction costs more than the arithmetic. Equal times are rare.
-      if (a === b) {
-        if (keys[child + 1]! < keys[child]! && child + 1 < this.#size) child++
-      } else child += +(b < a)
-      const t = times[child]!
-      if (time <= t && (time < t || key < keys[child]!)) break
-      times[i] = t
-      keys[i] = keys[child]!
+      if (a !== b) child |= ((b - a) >>> 29) & WORDS
+      else if (heap[child | WORDS | SEQUENCE]! < heap[child | SEQUENCE]! && (child | WORDS) < end) child |= WORDS
+      const t = heap[child]!
+      if (time <= t && (time < t || sequence < heap[child | SEQUENCE]!)) break
+      heap[i] = t
+      heap[i | SEQUENCE] = heap[child | SEQUENCE]!
+      heap[i | SLOT] = heap[child | SLOT]!
       i = child
+      child <<= 1
     }
-    times[i] = time
-    keys[i] = key
+    heap[i] = time
+    heap[i | SEQUENCE] = sequence
+    heap[i | SLOT] = slot
   }
 
   /** The heap is empty: brings in what is due first, and says whether there is anything. */
   #refill(): boolean {
     const later = this.#later
-    if (later.count > HEAP_ALL) this.#horizonNs = later.take()
-    else {
-      later.drain()
-      this.#horizonNs = Number.POSITIVE_INFINITY
-    }
+    if (later.count === 0) return false
+    let untilNs = Number.POSITIVE_INFINITY
+    if (later.count > HEAP_ALL) untilNs = later.take()
+    else later.drain()
     const out = later.out
-    for (let i = 0; i < later.found; i += 2) this.#push(out[i + 1]!, out[i]!)
-    this.#sizeMax = Math.max(HEAP_MAX, 2 * this.#size) // As many may be due at one moment.
-    return this.#size > 0
+    const found = later.found
+    let first = Number.POSITIVE_INFINITY
+    for (let i = 0; i < found; i += 2) if (out[i + 1]! < first) first = out[i + 1]!
+    this.#baseNs = first
+    this.#horizonNs = Math.min(untilNs, first + SPAN_NS)
+    const far: number[] = []
+    for (let i = 0; i < found; i += 2) {
+      const key = out[i]!
+      const time = out[i + 1]!
+      if (time >= this.#horizonNs) far.push(key, time)
+      else this.#push((time - first) | 0, Math.floor(key / SLOTS_MAX), slotOf(key))
+    }
+    if (this.#horizonNs < untilNs) {
+      later.restart(this.#horizonNs)
+      for (let i = 0; i < far.length; i += 2)
+        this.#postpone(Math.floor(far[i]! / SLOTS_MAX), slotOf(far[i]!), far[i + 1]!)
+    }
+    this.#endMax = Math.max(HEAP_MAX * WORDS, 2 * this.#end) // As many may be due at one moment.
+    return true
   }
 
   /** The heap is too large: all in it is due later, and the first of it comes back. */
   #spread(): void {
-    const later = this.#later
-    later.restart(this.nowNs)
-    const entry = new Float64Array(2)
-    for (let i = 0; i < this.#size; i++) {
-      entry[0] = this.#keys[i]!
-      entry[1] = this.#times[i]!
-      later.count++
-      later.push(entry, 0)
-    }
-    this.#clearHeap()
+    this.#emptyHeap()
     this.#refill()
   }
 
+  /** All that is in the heap is due later. */
+  #emptyHeap(): void {
+    this.#fillHole()
+    this.#later.restart(this.nowNs)
+    const heap = this.#heap
+    for (let i = TOP; i < this.#end; i += WORDS) {
+      this.#postpone(heap[i + SEQUENCE]!, heap[i + SLOT]!, this.#baseNs + heap[i]!)
+    }
+    this.#clearHeap()
+  }
+
   #clearHeap(): void {
-    this.#times.fill(Number.POSITIVE_INFINITY, 0, this.#size)
-    this.#size = 0
+    this.#heap.fill(SPAN_NS, TOP, this.#end)
+    this.#end = TOP
   }
 
   #grow(): void {
-    this.#keys = grown(this.#keys)
-    this.#times = grown(this.#times).fill(Number.POSITIVE_INFINITY, this.#size)
+    const larger = new Int32Array(this.#heap.length * 2).fill(SPAN_NS, this.#end)
+    larger.set(this.#heap)
+    this.#heap = larger
   }
 
   #sweepIfStale(): void {
-    if (this.#stale > 1024 && this.#stale * 2 > this.#size + this.#later.count) this.#sweep()
+    if (this.#stale > 1024 && this.#stale * 2 > this.#end / WORDS + this.#later.count) this.#sweep()
   }
 
   /** Drops the stale entries, when most are. */
@@ -482,13 +537,12 @@ export class Simulator {
     this.#fillHole()
     const later = this.#later
     const kept: number[] = []
-    const keep = (key: number) => {
-      const slot = slotOf(key)
-      if (this.#slots[slot * SLOT_FIELDS + ENTRY] === key) kept.push(slot)
+    const keep = (sequence: number, slot: number) => {
+      if (this.#slots[slot * SLOT_FIELDS + ENTRY] === sequence) kept.push(slot)
     }
-    for (let i = 0; i < this.#size; i++) keep(this.#keys[i]!)
+    for (let i = TOP; i < this.#end; i += WORDS) keep(this.#heap[i + SEQUENCE]!, this.#heap[i + SLOT]!)
     later.drain()
-    for (let i = 0; i < later.found; i += 2) keep(later.out[i]!)
+    for (let i = 0; i < later.found; i += 2) keep(Math.floor(later.out[i]! / SLOTS_MAX), slotOf(later.out[i]!))
     this.#clearHeap()
     this.#stale = 0
     return kept
@@ -498,8 +552,8 @@ export class Simulator {
   #putBack(kept: number[]): void {
     this.#later.restart(this.nowNs)
     for (const slot of kept) {
-      this.#later.count++
-      this.#later.push(this.#slots, slot * SLOT_FIELDS + ENTRY)
+      const at = slot * SLOT_FIELDS
+      this.#postpone(this.#slots[at + ENTRY]!, slot, this.#slots[at + ENTRY_TIME]!)
     }
     this.#refill()
   }
@@ -518,7 +572,7 @@ export class Simulator {
     for (const slot of armed) {
       const at = slot * SLOT_FIELDS
       slots[at + ENTRY_TIME] = this.due(slot)
-      slots[at + LATEST] = this.#sequence++ * SLOTS_MAX + slot
+      slots[at + LATEST] = this.#sequence++
       slots[at + ENTRY] = slots[at + LATEST]!
     }
     this.#putBack(armed)
