@@ -230,8 +230,12 @@ function* expandPart(shell: Shell, part: WordPart, inQuotes: boolean): Body<Piec
       return yield* parameterPieces(shell, { parameter: part.text.slice(1) }, inQuotes)
     case 'ParameterExpansion':
       return yield* parameterPieces(shell, part as ParameterExpansionPart, inQuotes)
-    case 'CommandExpansion':
-      return [value(yield* shell.substitute(part.script, part.text))]
+    case 'CommandExpansion': {
+      const text = yield* shell.substitute(part.script, part.text)
+      // What comes behind it in the same command sees its status: `echo "$(false) $?"`.
+      shell.status = shell.substitutionStatus ?? shell.status
+      return [value(text)]
+    }
     case 'ArithmeticExpansion': {
       const inner = part.text.startsWith('$((') ? part.text.slice(3, -2) : part.text.slice(2, -1)
       return [value(String(yield* arithmetic(shell, inner)))]
