@@ -9,13 +9,14 @@ import { runCommand } from './commands.ts'
 import { ConfigError, readConfiguration } from './config.ts'
 import { Director } from './director.ts'
 import { MachineConfigHost, tellConfig } from './host.ts'
-import { realId, virtualId } from './identity.ts'
+import { checkPort, realId, virtualId } from './identity.ts'
 import type { Output } from './output.ts'
 import { setUp } from './setup.ts'
 import { type Configuration, STATUS, type Virtual } from './types.ts'
 
 export const PID_PREFIX = '/var/run/ldirectord'
 const SECOND_NS = 1e9
+const PORT_LINE = 2339
 /** Each ends the daemon in order. */
 const TERMINATING: Signal[] = [
   'SIGINT',
@@ -110,7 +111,13 @@ export class Daemon {
   }
 
   *#begin(old: Virtual[]): Body<void> {
-    for (const virtual of this.#configuration.virtuals) setUp(virtual, this.#configuration.globals)
+    for (const virtual of this.#configuration.virtuals) {
+      setUp(virtual, this.#configuration.globals)
+      for (const real of virtual.reals) {
+        if (checkPort(virtual, real) !== undefined) continue
+        yield* this.#output.warn('Use of uninitialized value $port in concatenation (.) or string', PORT_LINE)
+      }
+    }
     yield* this.#director.begin(old)
     // Once before all counts as begun: what it finds is told as of a daemon that starts.
     yield* this.#checkAll()

@@ -1,7 +1,7 @@
 /** Hostile input: no configuration, listing, pattern or answer of a server is anything but read or refused. */
 import { expect, test } from 'vitest'
 import { NotModelled } from '#base/check'
-import type { Random } from '#base/sim'
+import type { RandomStream } from '#base/sim'
 import { forSeeds } from '#base/testing'
 import { parseElement } from './checks/ldap.ts'
 import { compilePattern, localtime, quotemeta } from './perl.ts'
@@ -17,7 +17,7 @@ const VALUES =
     '|',
   )
 
-function line(random: Random): string {
+function line(random: RandomStream): string {
   const pick = (list: string[]) => list[random.below(list.length)]!
   const indent = [' '.repeat(random.below(6)), '\t', ''][random.below(3)]
   const junk = () => Array.from({ length: random.below(12) }, () => String.fromCharCode(random.below(128))).join('')

@@ -3,6 +3,8 @@ import type { Body } from '#kernel/core'
 import { lookupAddress, parseAddress } from '#user/libc'
 import type { Checking } from './check.ts'
 
+const NAME_LINE = 2950
+
 export function* inMaintenance(check: Checking): Body<boolean> {
   const { maintenancedir } = check.director.configuration.globals
   if (!maintenancedir) return false
@@ -10,7 +12,9 @@ export function* inMaintenance(check: Checking): Body<boolean> {
   const names = [server]
   const address = parseAddress(server.replace(/[[\]]/g, ''))
   const found = address && (yield* lookupAddress(check.sys, address))
-  if (found?.ok) {
+  if (!found?.ok) {
+    yield* check.output.warn('Use of uninitialized value $servername in pattern match (m//)', NAME_LINE)
+  } else {
     names.push(found.name)
     const short = /^([a-z][a-z0-9-]+)\./.exec(found.name)?.[1]
     if (short !== undefined) names.push(short)
