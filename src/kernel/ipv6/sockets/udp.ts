@@ -134,6 +134,8 @@ export class Udp6Socket extends Inet6Socket {
       return fail('EADDRINUSE')
     }
     this.bound = wanted !== IN6_ANY
+    // Nothing of IPv4 can come to an address of IPv6. Linux 6.1 net/ipv6/af_inet6.c: __inet6_bind()
+    if (this.bound) this.onlyIpv6 = true
     this.#portLocked = port !== 0
     return OK
   }
