@@ -92,6 +92,16 @@ test('run stops at its limit, sets the clock, and goes on from there', () => {
   expect([sim.nowNs, seen]).toEqual([100, ['a@10', 'b@11']])
 })
 
+test('a fraction of a nanosecond is waited for as a whole one', () => {
+  const { sim, seen } = recorder()
+  sim.at(10.5, 'half', () => {
+    seen.push(`half@${sim.nowNs}`)
+    sim.at(sim.nowNs + 2 ** 33 + 0.25, 'quarter', () => seen.push(`quarter@${sim.nowNs}`))
+  })
+  sim.run()
+  expect(seen).toEqual(['half@11', `quarter@${12 + 2 ** 33}`])
+})
+
 test('a past or an endless time is our bug, and says when', () => {
   const sim = new Simulator(7)
   sim.run(SECOND)
