@@ -5,6 +5,7 @@
 import type { RandomStream } from '#base/sim'
 import { addressKey } from '#kernel/conntrack'
 import type { Conn } from './conn.ts'
+import { type Engine, sameData } from './engine.ts'
 import {
   type Family,
   type InetAddr,
@@ -26,6 +27,13 @@ function hashOf(protocol: number, addr: InetAddr, port: number): number {
   return (h ^ (h >>> 15)) & (CONN_TABLE_SIZE - 1)
 }
 
+/** Of what a persistence engine has read. */
+function hashOfData(data: Uint8Array): number {
+  let h = 0x811c9dc5
+  for (const byte of data) h = Math.imul(h ^ byte, 0x01000193)
+  return (h ^ (h >>> 15)) & (CONN_TABLE_SIZE - 1)
+}
+
 export class ConnTable {
   /** Of all, those that aren't in the chains too (one packet each). */
   count = 0
@@ -37,7 +45,7 @@ export class ConnTable {
   hash(cp: Conn): void {
     if (cp.flags & (IP_VS_CONN_F_ONE_PACKET | IP_VS_CONN_F_HASHED)) return
     cp.flags |= IP_VS_CONN_F_HASHED
-    cp.hash = hashOf(cp.protocol, cp.caddr, cp.cport)
+    cp.hash = cp.peData ? hashOfData(cp.peData) : hashOf(cp.protocol, cp.caddr, cp.cport)
     cp.next = this.#chains[cp.hash]
     this.#chains[cp.hash] = cp
   }
@@ -140,6 +148,24 @@ export class ConnTable {
       ) {
         return cp
       }
+    }
+    return undefined
+  }
+
+  /** A template of an engine: the client's port, and the service's in the end, say nothing. ip_vs_sip_ct_match(). */
+  templateByData(
+    af: Family,
+    protocol: number,
+    caddr: InetAddr,
+    vaddr: InetAddr,
+    vport: number,
+    engine: Engine,
+    data: Uint8Array,
+  ): Conn | undefined {
+    let cp = this.#chains[hashOfData(data)]
+    for (; cp !== undefined; cp = cp.next) {
+      if (cp.pe !== engine || cp.af !== af || cp.protocol !== protocol || !(cp.flags & IP_VS_CONN_F_TEMPLATE)) continue
+      if (cp.caddr === caddr && cp.vaddr === vaddr && cp.vport === vport && sameData(cp.peData, data)) return cp
     }
     return undefined
   }

@@ -8,6 +8,7 @@ import type { Packet } from '#wire/inet'
 import type { App } from './app.ts'
 import { bindDest, unbindDest } from './bind.ts'
 import type { Dest } from './dest.ts'
+import type { Engine } from './engine.ts'
 import type { IpHeader } from './header.ts'
 import { dropConntrack } from './nfct.ts'
 import type { Ipvs } from './state.ts'
@@ -64,6 +65,9 @@ export class Conn {
   packetXmit: PacketXmit | undefined = undefined
   app: App | undefined = undefined
   appData: unknown = undefined
+  /** A template's, if it goes by what packets say. */
+  pe: Engine | undefined = undefined
+  peData: Uint8Array | undefined = undefined
   readonly inSeq: Seq = { initSeq: 0, delta: 0, previousDelta: 0 }
   readonly outSeq: Seq = { initSeq: 0, delta: 0, previousDelta: 0 }
   /** When it is told to a backup again, in jiffies; the lowest two bits count retries. */
@@ -221,8 +225,14 @@ export function newConn(
   flags: number,
   dest: Dest | undefined,
   fwmark: number,
+  pe?: Engine,
+  peData?: Uint8Array,
 ): Conn {
   const cp = new Conn(ipvs, af, protocol, caddr, cport, vaddr, vport, daf, daddr, dport, flags, fwmark)
+  if (cp.isTemplate && pe !== undefined) {
+    cp.pe = pe
+    cp.peData = peData
+  }
   ipvs.conns.count++
   if (flags & IP_VS_CONN_F_NO_CPORT) ipvs.conns.noCport++
   bindDest(cp, dest)

@@ -47,7 +47,7 @@ export interface ServiceKey {
 export interface ServiceFields {
   /** "none": no scheduler. */
   schedName: string
-  /** The persistence engine: only "sip" exists, and isn't modelled. */
+  /** The persistence engine: "sip". */
   peName?: string
   /** IP_VS_SVC_F_*: the bits among those of `flagsMask`; the others stay. */
   flags: number
@@ -190,6 +190,7 @@ function serviceMessage(svc: Service): ServiceMessage {
     addr: svc.addr,
     port: svc.port,
     schedName: svc.scheduler?.name ?? 'none',
+    ...(svc.engine ? { peName: svc.engine.name } : {}),
     flags: svc.flags,
     timeout: Math.floor(svc.timeout / HZ),
     netmask: svc.netmask,

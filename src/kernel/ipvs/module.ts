@@ -6,6 +6,7 @@ import { defineState, type Host, type KernelImage, kernelModules, moduleLoaders,
 import { IPPROTO_TCP } from '#wire/inet'
 import { ftp } from './app-ftp.ts'
 import { CONN_TABLE_SIZE } from './conn-table.ts'
+import { type Engine, findEngine } from './engine.ts'
 import { PROTOCOL_NAMES } from './proto.ts'
 import type { Scheduler } from './scheduler.ts'
 import { findScheduler, SCHEDULERS } from './schedulers/index.ts'
@@ -24,7 +25,7 @@ const NEEDS: [name: string, size: number][] = [
 function use(host: Host, name: string, size: number, user: string | undefined): void {
   const modules = kernelModules.of(host)
   const known = modules.get(name) ?? { size, usedBy: [] }
-  if (user !== undefined && !known.usedBy.includes(user)) known.usedBy.push(user)
+  if (user !== undefined && !known.usedBy.includes(user)) known.usedBy.unshift(user) // The latest first.
   modules.set(name, known)
 }
 
@@ -66,6 +67,21 @@ export function loadScheduler(host: Host, name: string): Scheduler | undefined {
   return found
 }
 
+/** A persistence engine by its name, its module loaded; undefined: there is none. */
+export function loadEngine(host: Host, name: string): Engine | undefined {
+  const found = findEngine(name)
+  if (found === undefined) return undefined
+  const all = loaded.of(host)
+  const module = `ip_vs_pe_${name}`
+  if (all.has(module)) return found
+  all.add(module)
+  use(host, 'nf_conntrack_sip', 45056, module)
+  use(host, module, 16384, undefined)
+  use(host, 'ip_vs', 200704, module)
+  ;(host.base ?? host).log(6, `IPVS: [${name}] pe registered.`)
+  return found
+}
+
 /** `modprobe ip_vs_ftp`: all namespaces of the machine have the helper from now on. */
 function loadFtp(host: Host): void {
   loadIpvs(host)
@@ -84,6 +100,10 @@ export function installIpvsModules(image: KernelImage): void {
   const loaders = moduleLoaders(image)
   loaders.set('ip_vs', loadIpvs)
   loaders.set('ip_vs_ftp', loadFtp)
+  loaders.set('ip_vs_pe_sip', (host) => {
+    loadIpvs(host)
+    loadEngine(host, 'sip')
+  })
   for (const { name } of SCHEDULERS) {
     loaders.set(`ip_vs_${name}`, (host) => {
       loadIpvs(host)

@@ -24,6 +24,7 @@ import {
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_TCP,
+  IPPROTO_UDP,
   type Packet,
 } from '#wire/inet'
 import type { Conn } from './conn.ts'
@@ -34,6 +35,7 @@ import { outIcmp } from './icmp-out.ts'
 import { updateConntrack } from './nfct.ts'
 import { hasProperty, setProperty } from './property.ts'
 import type { ProtocolData } from './proto.ts'
+import { beginFromServer } from './schedule.ts'
 import type { Ipvs } from './state.ts'
 import { IP_VS_CONN_F_MASQ, IP_VS_DIR_OUTPUT, IPPROTO_SCTP } from './uapi.ts'
 
@@ -116,6 +118,11 @@ export function outHook(ipvs: Ipvs, context: HookContext): number {
   const iph = headerOf(packet)
   const cp = data.protocol.outGet(ipvs, iph)
   if (cp !== undefined) return answer(ipvs, context, cp, data, iph)
+  if (ipvs.services.engines > 0 && protocol === IPPROTO_UDP && context.hook !== 'LOCAL_IN' && iph.sport >= 0) {
+    const dest = ipvs.realServers.find(iph.af, protocol, iph.saddr, iph.sport)
+    const made = dest?.svc.engine && beginFromServer(dest, packet, iph)
+    if (made) return answer(ipvs, context, made, data, iph)
+  }
   if (ipvs.settings.natIcmpSend !== 0 && refuses(ipvs, context, data, iph)) return NF_DROP
   return NF_ACCEPT
 }

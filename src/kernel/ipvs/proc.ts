@@ -72,7 +72,8 @@ function connStart(cp: Conn): string {
 function connections(host: Host): string {
   const head = 'Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData\n'
   const all = ipvsState.peek(host)?.conns.list() ?? []
-  return head + all.map((cp) => `${connStart(cp)} ${String(cp.expiresS).padStart(7)}\n`).join('')
+  const engine = ({ pe, peData }: Conn) => (pe && peData ? ` ${pe.name} ${String.fromCharCode(...peData)}` : '')
+  return head + all.map((cp) => `${connStart(cp)} ${String(cp.expiresS).padStart(7)}${engine(cp)}\n`).join('')
 }
 
 function origins(host: Host): string {

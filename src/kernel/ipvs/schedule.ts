@@ -37,7 +37,7 @@ import {
 const ICMPV6_PORT_UNREACH = 4
 
 /** Not for a service to take after all; nobody to take it; an error. */
-type Unscheduled = 'ignored' | 'none'
+type Unscheduled = 'ignored' | 'none' | 'error'
 
 /** Who wants to talk to whom, as a client's packet says it. */
 interface Ends {
@@ -63,6 +63,50 @@ function clientNet(svc: Service, caddr: InetAddr): InetAddr {
   return prefixIpv6(caddr, svc.netmask)
 }
 
+function findTemplate(
+  svc: Service,
+  protocol: number,
+  caddr: InetAddr,
+  vaddr: InetAddr,
+  vport: number,
+  data: Uint8Array | undefined,
+): Conn | undefined {
+  const { conns } = svc.ipvs
+  if (svc.engine !== undefined && data !== undefined) {
+    return conns.templateByData(svc.af, protocol, caddr, vaddr, vport, svc.engine, data)
+  }
+  return conns.templateGet(svc.af, protocol, caddr, 0, vaddr, vport)
+}
+
+/** A server begins: its client's answers will find it. ip_vs_new_conn_out(). */
+export function beginFromServer(dest: Dest, packet: Packet, iph: IpHeader): Conn | undefined {
+  const { svc } = dest
+  if (svc.fwmark !== 0 || svc.port === 0 || iph.sport <= 0) return undefined
+  const { ipvs } = svc
+  const { saddr, sport, daddr, dport, protocol, af } = iph
+  let template: Conn | undefined
+  if (svc.persistent) {
+    const data = svc.engine?.read(packet, iph)
+    if (svc.engine !== undefined && data === undefined) return undefined
+    const caddr = clientNet(svc, daddr)
+    template = findTemplate(svc, protocol, caddr, svc.addr, svc.port, data)
+    if (template === undefined || !checkTemplate(template, dest)) {
+      const flags = IP_VS_CONN_F_TEMPLATE
+      const { engine, addr, port } = svc
+      template = newConn(ipvs, af, protocol, caddr, 0, addr, port, dest.af, saddr, sport, flags, dest, 0, engine, data)
+      template.timeout = svc.timeout
+    }
+  }
+  const flags = packetFlags(svc, iph)
+  const cp = newConn(ipvs, af, protocol, daddr, dport, svc.addr, svc.port, dest.af, saddr, sport, flags, dest, 0)
+  if (template !== undefined) {
+    cp.controlAdd(template)
+    template.put()
+  }
+  countConn(cp, svc)
+  return cp
+}
+
 /** The server that the client's template names, or a new template. */
 function persistent(svc: Service, packet: Packet, iph: IpHeader, ends: Ends): Conn | Unscheduled {
   const { ipvs } = svc
@@ -78,7 +122,10 @@ function persistent(svc: Service, packet: Packet, iph: IpHeader, ends: Ends): Co
     vaddr = svc.fwmark
   }
   const caddr = clientNet(svc, ends.caddr)
-  let template = ipvs.conns.templateGet(svc.af, protocol, caddr, 0, vaddr, vport)
+  const { engine } = svc
+  const data = engine?.read(packet, iph)
+  if (engine !== undefined && data === undefined) return 'error'
+  let template = findTemplate(svc, protocol, caddr, vaddr, vport, data)
   let dest: Dest | undefined
   if (template === undefined || !checkTemplate(template, undefined)) {
     dest = svc.scheduler?.schedule(svc, packet, iph)
@@ -86,7 +133,23 @@ function persistent(svc: Service, packet: Packet, iph: IpHeader, ends: Ends): Co
     const dport = own && svc.port !== FTPPORT ? dest.port : 0
     const flags = IP_VS_CONN_F_TEMPLATE
     const { af, addr } = dest
-    template = newConn(ipvs, svc.af, protocol, caddr, 0, vaddr, vport, af, addr, dport, flags, dest, packet.mark)
+    template = newConn(
+      ipvs,
+      svc.af,
+      protocol,
+      caddr,
+      0,
+      vaddr,
+      vport,
+      af,
+      addr,
+      dport,
+      flags,
+      dest,
+      packet.mark,
+      engine,
+      data,
+    )
     template.timeout = svc.timeout
     tellScheduled(svc, packet, dest, 'a new template')
   } else {
@@ -220,5 +283,6 @@ export function tryToSchedule(
   if (ipvs.defence.drops()) return NF_DROP
   const made = schedule(svc, packet, iph, data, from)
   if (made === 'ignored') return NF_ACCEPT
+  if (made === 'error') return NF_DROP
   return made === 'none' ? leave(svc, packet, data, iph, from) : made
 }

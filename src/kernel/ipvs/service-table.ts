@@ -27,6 +27,8 @@ export class ServiceTable {
   /** Services of FTP's port, and of all ports. */
   ftp = 0
   anyPort = 0
+  /** Services whose servers may begin connections. */
+  engines = 0
 
   add(svc: Service): void {
     const [table, at] = this.#place(svc)

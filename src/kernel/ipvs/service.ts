@@ -1,5 +1,6 @@
 /** A virtual service. Linux 6.1 include/net/ip_vs.h: struct ip_vs_service. */
 import type { Dest } from './dest.ts'
+import type { Engine } from './engine.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Ipvs } from './state.ts'
 import { Stats } from './stats.ts'
@@ -27,6 +28,8 @@ export class Service {
   scheduler: Scheduler | undefined = undefined
   /** The scheduler's own. */
   schedData: unknown = undefined
+  /** What templates go by besides the client; undefined: nothing. */
+  engine: Engine | undefined = undefined
   /** Whether connection tracking is needed because of it. */
   conntracked = false
 

@@ -4,7 +4,6 @@
  *
  * Linux 6.1 include/net/ip_vs.h: struct netns_ipvs; net/netfilter/ipvs/ip_vs_ctl.c.
  */
-import { NotModelled } from '#base/check'
 import { conntrackNeed } from '#kernel/conntrack'
 import { defineState, type Errno, type Host } from '#kernel/core'
 import { addressType, HZ, jiffiesOf, WheelTimer } from '#kernel/net'
@@ -16,9 +15,10 @@ import { ConnTable } from './conn-table.ts'
 import type { DestFields, ServiceFields, ServiceKey } from './control.ts'
 import { Defence } from './defence.ts'
 import { Dest } from './dest.ts'
+import type { Engine } from './engine.ts'
 import { registerHooks, unregisterHooks } from './hooks.ts'
 import { isUsableIpv6 } from './ipv6.ts'
-import { hasFtp, loadScheduler } from './module.ts'
+import { hasFtp, loadEngine, loadScheduler } from './module.ts'
 import { createProtocols, type ProtocolData } from './proto.ts'
 import { RealServers } from './real-servers.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -134,9 +134,10 @@ export class Ipvs implements EstimatorClock {
     return 'ENOENT'
   }
 
-  #engine(name: string | undefined): Errno | undefined {
-    if (name === undefined || name === '') return undefined
-    if (name === 'sip') throw new NotModelled('IPVS: the persistence engine sip')
+  #engine(name: string | undefined): { engine: Engine | undefined } | Errno {
+    if (name === undefined || name === '') return { engine: undefined }
+    const engine = loadEngine(this.host, name)
+    if (engine) return { engine }
     this.host.log(6, `IPVS: persistence engine module ip_vs_pe_${name} not found`)
     return 'ENOENT'
   }
@@ -150,8 +151,8 @@ export class Ipvs implements EstimatorClock {
     const { af } = key
     const found = this.#scheduler(fields.schedName)
     if (typeof found === 'string') return found
-    const refused = this.#engine(fields.peName)
-    if (refused) return refused
+    const known = this.#engine(fields.peName)
+    if (typeof known === 'string') return known
     if (this.#prefixWrong(af, fields.netmask)) return 'EINVAL'
     const fwmark = key.fwmark ?? 0
     const svc =
@@ -168,6 +169,8 @@ export class Ipvs implements EstimatorClock {
     if (af === AF_INET ? services.count4 === 0 : services.count6 === 0) registerHooks(this, af)
     if (svc.port === FTPPORT) services.ftp++
     else if (svc.port === 0) services.anyPort++
+    svc.engine = known.engine
+    if (svc.engine) services.engines++
     this.#allStats.push(svc.stats)
     if (af === AF_INET) services.count4++
     else services.count6++
@@ -181,8 +184,8 @@ export class Ipvs implements EstimatorClock {
   editService(svc: Service, fields: ServiceFields): Errno | undefined {
     const found = this.#scheduler(fields.schedName)
     if (typeof found === 'string') return found
-    const refused = this.#engine(fields.peName)
-    if (refused) return refused
+    const known = this.#engine(fields.peName)
+    if (typeof known === 'string') return known
     if (this.#prefixWrong(svc.af, fields.netmask)) return 'EINVAL'
     const { scheduler } = found
     const old = svc.scheduler
@@ -199,6 +202,8 @@ export class Ipvs implements EstimatorClock {
     svc.flags = (svc.flags & ~fields.flagsMask) | (fields.flags & fields.flagsMask) | IP_VS_SVC_F_HASHED
     svc.timeout = fields.timeout * HZ
     svc.netmask = fields.netmask
+    this.services.engines += (known.engine ? 1 : 0) - (svc.engine ? 1 : 0)
+    svc.engine = known.engine
     return undefined
   }
 
@@ -220,6 +225,7 @@ export class Ipvs implements EstimatorClock {
     }
     if (svc.port === FTPPORT) services.ftp--
     else if (svc.port === 0) services.anyPort--
+    if (svc.engine) services.engines--
   }
 
   flush(): void {
