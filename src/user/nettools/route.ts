@@ -106,7 +106,13 @@ export function* route(sys: Sys, argv: string[]): Body<number> {
   ])
   const given = new Set(parsed.options.map(({ option }) => option))
   const mistake = parsed.options.find(({ message }) => message)
-  if (parsed.operands.length > 0) throw new NotModelled(`route ${parsed.operands[0]}`)
+  const verb = parsed.operands[0]
+  if (verb !== undefined && ['add', 'del', 'flush'].includes(verb)) throw new NotModelled(`route ${verb}`)
+  if (verb !== undefined) {
+    out.error(USAGE)
+    yield* out.write(sys)
+    return 3
+  }
   if (mistake || given.has('h') || given.has('?')) {
     if (mistake) out.error(`${mistake.message}\n${USAGE}`)
     else out.print(USAGE)
