@@ -86,6 +86,12 @@ export class Simulator {
   #eventsMax = Number.POSITIVE_INFINITY
   readonly #streams = new Map<string, RandomStream>()
   #holds: Hold[] = []
+  /** Whose slots are made at this moment: while an event runs, its slot's owner. 0: nobody's. Only where `trackOwners` was called. */
+  owner = 0
+  #owners: number[] | undefined = undefined
+  readonly #frozen = new Set<number>()
+  /** Slots of frozen owners that have come up, in order; undefined while nobody is frozen. */
+  #waiting: Set<number> | undefined = undefined
 
   /** @param firstSequence where the numbering of events begins: tests let it run out */
   constructor(seed = 1, firstSequence = 0) {
@@ -116,6 +122,7 @@ export class Simulator {
     if (at >= this.#slots.length) this.#slots = grown(this.#slots)
     this.#targets[slot] = target
     this.#names[slot] = name
+    if (this.#owners !== undefined) this.#owners[slot] = this.owner
     this.#slots[at + LATEST] = -1
     this.#slots[at + ENTRY] = -1
     return slot
@@ -124,6 +131,7 @@ export class Simulator {
   /** Gives a slot back; what was armed on it never fires. */
   release(slot: number): void {
     assert(this.#targets[slot] !== undefined, 'a slot is given back once')
+    this.#waiting?.delete(slot)
     const at = slot * SLOT_FIELDS
     if (this.#slots[at + ENTRY] !== -1) this.#stale++
     this.#slots[at + LATEST] = -1
@@ -138,6 +146,7 @@ export class Simulator {
     const whenNs = Math.ceil(timeNs)
     if (!(whenNs >= this.nowNs && whenNs <= TIME_MAX_NS)) this.#badTime(slot, whenNs)
     if (this.#sequence >= SEQUENCE_MAX) this.#renumber()
+    if (this.#waiting !== undefined) this.#waiting.delete(slot)
     const slots = this.#slots
     const at = slot * SLOT_FIELDS
     const sequence = this.#sequence++
@@ -186,6 +195,7 @@ export class Simulator {
 
   /** What was armed on a slot won't fire. */
   disarm(slot: number): void {
+    if (this.#waiting !== undefined) this.#waiting.delete(slot)
     this.#slots[slot * SLOT_FIELDS + LATEST] = -1
   }
 
@@ -221,6 +231,49 @@ export class Simulator {
   /** `at`, counted from now. */
   after(delayNs: number, name: string, fire: () => void): Scheduled {
     return this.at(this.nowNs + delayNs, name, fire)
+  }
+
+  /** From now on each slot belongs to who made it, so that an owner can be frozen. Called before there are slots. */
+  trackOwners(): void {
+    this.#owners ??= new Array<number>(this.#targets.length).fill(0)
+  }
+
+  /** Does something in an owner's name: the slots made meanwhile, and by their events, are his. */
+  as<T>(owner: number, act: () => T): T {
+    const before = this.owner
+    this.owner = owner
+    try {
+      return act()
+    } finally {
+      this.owner = before
+    }
+  }
+
+  /** What comes up for an owner waits until he is thawed. */
+  freeze(owner: number): void {
+    assert(this.#owners !== undefined, 'owners are tracked')
+    this.#frozen.add(owner)
+    this.#waiting ??= new Set()
+  }
+
+  /** What came up for a frozen owner happens now, in its order. */
+  thaw(owner: number): void {
+    if (!this.#frozen.delete(owner)) return
+    for (const slot of [...this.#waiting!]) {
+      if (this.#owners![slot] === owner) this.arm(slot, this.nowNs) // Which takes it out.
+    }
+    if (this.#frozen.size === 0) this.#waiting = undefined
+  }
+
+  /** Whether a slot that has come up is a frozen owner's, and waits; else what it does is its owner's. */
+  #waits(slot: number): boolean {
+    const owner = this.#owners![slot]!
+    if (this.#waiting !== undefined && this.#frozen.has(owner)) {
+      this.#waiting.add(slot)
+      return true
+    }
+    this.owner = owner
+    return false
   }
 
   /** The time of the next event; Infinity if there is none. */
@@ -262,6 +315,18 @@ export class Simulator {
    * and after the event that makes `done` true. Throws BudgetExceeded.
    */
   run(untilNs = Number.POSITIVE_INFINITY, done?: () => boolean): void {
+    if (this.#owners === undefined) {
+      this.#run(untilNs, done)
+      return
+    }
+    try {
+      this.#run(untilNs, done)
+    } finally {
+      this.owner = 0
+    }
+  }
+
+  #run(untilNs: number, done: (() => boolean) | undefined): void {
     assert(this.#holds.length === 0, 'the clock is held by a promise: await settle(), or use drive()')
     this.#stopped = false
     const limit = Math.min(untilNs, this.budgets.untilNs ?? Number.POSITIVE_INFINITY)
@@ -295,7 +360,7 @@ export class Simulator {
     this.nowNs = time
     this.events++
     if ((this.events & 0x3fff) === 0) this.budgets.check?.()
-    this.#targets[slot]!.fire()
+    if (this.#owners === undefined || !this.#waits(slot)) this.#targets[slot]!.fire()
     if (this.#hole === true) this.#fillHole()
     return true
   }
