@@ -275,6 +275,8 @@ export class NetDevice implements Attached {
   /** Further addresses that it receives: unicast ones, and groups; shown, not filtered by. Linux: dev->uc, dev->mc. */
   unicastList: readonly number[] = NO_ADDRESSES
   multicastList: readonly number[] = NO_ADDRESSES
+  /** Of these and all others: those that somebody asked for by hand (dev_mc_add_global()). */
+  multicastByHand: readonly number[] = NO_ADDRESSES
 
   /** Not in any list yet: `registerDevice`. */
   constructor(net: NetState, name: string, looks: Looks, address: number) {

@@ -8,6 +8,7 @@ import { fail, type Host, ok, type SysResult } from '#kernel/core'
 import { type ArpRequest, arpIoctl } from './arp-ioctl.ts'
 import { deviceByIndex, deviceByName, devices } from './devices.ts'
 import { type EthtoolRequest, ethtool } from './ethtool.ts'
+import { changeMulticast } from './netlink-fdb.ts'
 import { setFlags, setMtu } from './netlink-link.ts'
 
 /** struct ifreq: what the request needs of it. */
@@ -16,6 +17,8 @@ export interface InterfaceRequest {
   ifindex?: number
   flags?: number
   mtu?: number
+  /** ifr_hwaddr: a link-layer address. */
+  address?: number
 }
 
 /** Answers one request; ENOTTY if no device knows it. */
@@ -62,6 +65,13 @@ function interfaceIoctl(host: Host, request: string, asked: InterfaceRequest): S
       const refusal = setFlags(device, asked.flags ?? 0)
       return refusal === undefined ? ok(undefined) : fail(refusal.errno)
     }
+    case 'SIOCADDMULTI':
+    case 'SIOCDELMULTI': {
+      // Only devices that can filter groups have such a list.
+      if (device.looks.hardwareType !== 1) return fail('EINVAL')
+      const errno = changeMulticast(device, asked.address ?? 0, request === 'SIOCADDMULTI')
+      return errno === undefined ? ok(undefined) : fail(errno)
+    }
     case 'SIOCSIFMTU': {
       const refusal = setMtu(device, asked.mtu ?? 0)
       return refusal === undefined ? ok(undefined) : fail(refusal.errno)
@@ -82,6 +92,8 @@ const INTERFACE_REQUESTS = new Set([
   'SIOCGIFHWADDR',
   'SIOCSIFFLAGS',
   'SIOCSIFMTU',
+  'SIOCADDMULTI',
+  'SIOCDELMULTI',
   'SIOCGIFADDR',
   'SIOCGIFNETMASK',
   'SIOCGIFBRDADDR',

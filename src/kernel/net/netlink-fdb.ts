@@ -27,8 +27,36 @@ export function multicastAddresses(device: NetDevice): number[] {
   if (device.addressLength !== 6 || device.loops) return []
   const groups = [ALL_NODES, ...device.multicastList]
   const listed = groupsOf(device).map((group) => multicastMac(group.address))
-  groups.push(...listed.reverse())
+  groups.push(...listed.reverse(), ...device.multicastByHand)
   return [...new Set(groups)]
+}
+
+/** SIOCADDMULTI and SIOCDELMULTI: a second time adds nothing. Linux 6.1 net/core/dev_addr_lists.c: dev_mc_add_global(). */
+export function changeMulticast(device: NetDevice, address: number, add: boolean): 'ENOENT' | undefined {
+  const there = device.multicastByHand.includes(address)
+  if (add) {
+    if (!there) device.multicastByHand = [...device.multicastByHand, address]
+  } else {
+    if (!there) return 'ENOENT'
+    device.multicastByHand = device.multicastByHand.filter((each) => each !== address)
+  }
+  return undefined
+}
+
+/** /proc/net/dev_mcast. Linux 6.1 net/core/net-procfs.c: dev_mc_seq_show(). */
+export function formatDevMcast(host: Host): string {
+  let text = ''
+  for (const device of devices(host)) {
+    if (device.looks.hardwareType !== 1) continue
+    const joined = [ALL_NODES, ...device.multicastList, ...groupsOf(device).map((group) => multicastMac(group.address))]
+    for (const address of multicastAddresses(device)) {
+      const byHand = device.multicastByHand.includes(address) ? 1 : 0
+      const users = byHand + joined.filter((each) => each === address).length
+      const hex = address.toString(16).padStart(12, '0')
+      text += `${String(device.ifindex).padEnd(4)} ${device.name.padEnd(15)} ${String(users).padEnd(5)} ${String(byHand).padEnd(5)} ${hex}\n`
+    }
+  }
+  return text
 }
 
 /** ndo_dflt_fdb_dump() */

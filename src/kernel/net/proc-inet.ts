@@ -5,6 +5,7 @@ import { type FibAlias, RT_TABLE_MAIN } from './fib.ts'
 import { groupsOf, igmpVersion } from './igmp.ts'
 import { IpCounters } from './ip-counters.ts'
 import { inetState } from './ip-state.ts'
+import { formatDevMcast } from './netlink-fdb.ts'
 import type { InetSocket } from './sockets/inet.ts'
 import { counterOf, TcpCounters } from './tcp/counters.ts'
 import { tcpState } from './tcp/index.ts'
@@ -311,6 +312,7 @@ export function installProcInet(image: KernelImage): void {
   image.proc('/proc/net/netstat', { read: formatNetstat })
   image.proc('/proc/net/tcp', { read: formatProcTcp })
   image.proc('/proc/net/igmp', { read: formatIgmp })
+  image.proc('/proc/net/dev_mcast', { read: formatDevMcast })
   image.proc('/proc/net/route', { read: formatProcRoute })
   image.proc('/proc/net/udp', { read: formatUdp })
   image.proc('/proc/net/icmp', { read: formatIcmp })

@@ -76,5 +76,6 @@ export const neighbourHelp = `Usage: ip neigh { add | del | change | replace }
 STATE := { delay | failed | incomplete | noarp | none | permanent | probe | reachable | stale }
 `
 
-export const maddressHelp = `Usage: ip maddr show [ dev DEV ]
+export const maddressHelp = `Usage: ip maddr [ add | del ] MULTIADDR dev STRING
+       ip maddr show [ dev STRING ]
 `

@@ -8,7 +8,7 @@ import { changeAddress, flushAddresses } from './address-change.ts'
 import { showAddresses } from './address-show.ts'
 import { addressHelp, ipHelp, linkHelp, maddressHelp, neighbourHelp, routeHelp, ruleHelp } from './help.ts'
 import { addLink, deleteLink, setLink, showLinkHelp } from './link-change.ts'
-import { showMulticast } from './maddress.ts'
+import { changeMulticast, showMulticast } from './maddress.ts'
 import { readNames } from './names.ts'
 import { changeNeighbour, flushNeighbours, getNeighbour, showNeighbours } from './neighbour.ts'
 import {
@@ -153,8 +153,8 @@ const maddress: IpObject = {
   help: maddressHelp,
   fallback: showMulticast,
   commands: [
-    ['add', notModelled('ip maddress add')],
-    ['delete', notModelled('ip maddress delete')],
+    ['add', (_session, words, sys) => changeMulticast(words, sys, 'SIOCADDMULTI')],
+    ['delete', (_session, words, sys) => changeMulticast(words, sys, 'SIOCDELMULTI')],
     ['list show lst', showMulticast],
     ['help', help(maddressHelp)],
   ],

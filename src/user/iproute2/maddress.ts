@@ -1,8 +1,9 @@
 /** `ip maddress`: the groups that devices listen to, as /proc/net tells them. iproute2 6.1 ip/ipmaddr.c */
 import { NotModelled } from '#base/check'
-import { type Body, readTextFile, type Sys } from '#kernel/core'
+import { type Body, readTextFile, type Sys, strerror } from '#kernel/core'
 import { formatIpv4, formatIpv6, parseIpv6 } from '#wire/inet'
 import { maddressHelp } from './help.ts'
+import { parseLinkAddress } from './prefix.ts'
 import type { Session } from './session.ts'
 import { abbreviates, duplicateOrGarbage, EXIT_USAGE, Refusal, type Words } from './words.ts'
 
@@ -113,4 +114,43 @@ export function* showMulticast(session: Session, words: Words, sys: Sys): Body<n
   }
   out.end()
   return 0
+}
+
+/** `ip maddr add` and `del`: a link-layer address that the card is to take frames for. ipmaddr.c: multiaddr_modify(). */
+export function changeMulticast(words: Words, sys: Sys, request: 'SIOCADDMULTI' | 'SIOCDELMULTI'): number {
+  let name = ''
+  let text: string | undefined
+  for (; words.more; words.advance()) {
+    if (words.current === 'dev') {
+      words.value()
+      if (name !== '') throw duplicate('dev', words.current)
+      name = words.current
+      continue
+    }
+    if (words.current === 'address') words.value()
+    else if (abbreviates(words.current, 'help')) throw new Refusal(maddressHelp, EXIT_USAGE)
+    if (text !== undefined) throw duplicate('address', words.current)
+    text = words.current
+  }
+  if (name === '') throw new Refusal('Not enough information: "dev" is required.\n', EXIT_USAGE)
+  let address = 0
+  if (text !== undefined) {
+    for (const part of text.includes('.') ? [] : text.split(':')) {
+      if (!parseLinkAddress(part)) throw new Refusal(`"${part}" is invalid lladdr.\n`, 1)
+    }
+    const bytes = parseLinkAddress(text)
+    if (!bytes) throw new Refusal(`"${text}" is invalid lladdr.\n`, 1)
+    if (bytes.length !== 6) throw new Refusal(`Error: Invalid address length ${bytes.length} - must be 6 bytes\n`, 1)
+    address = bytes.reduce((sum, byte) => sum * 256 + byte, 0)
+  }
+  const socket = sys.socket('AF_INET', 'SOCK_DGRAM', 0)
+  if (!socket.ok) throw new Refusal(`Cannot create control socket: ${strerror(socket.errno)}\n`, 1)
+  const answer = sys.ioctl(socket.value, request, { name, address })
+  sys.close(socket.value)
+  if (!answer.ok) throw new Refusal(`ioctl: ${strerror(answer.errno)}\n`, 1)
+  return 0
+}
+
+function duplicate(key: string, value: string): Refusal {
+  return new Refusal(`Error: duplicate "${key}": "${value}" is the second value.\n`, EXIT_USAGE)
 }
