@@ -80,6 +80,7 @@ const WORKS: Record<string, [command: string, prints: RegExp]> = {
   'user/socat': ['socat -V', /^socat version 1\.7\.4\.4/m],
   'user/iperf': ['iperf3 -v', /^iperf 3\.12/m],
   'user/ipvsadm': ['ipvsadm --version', /^ipvsadm v1\.31 /m],
+  'user/ldirectord': ['ldirectord -v', /^Linux Director v1\.186-ha$/m],
   'user/keepalived': ['keepalived --version', /^Keepalived v2\.2\.7 /m],
   'user/heartbeat': ['cl_status hbstatus', /^Heartbeat is stopped on this machine\.$/m],
   'user/dns': ['dig -v', /^DiG 9\.18/m],

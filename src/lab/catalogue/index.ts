@@ -26,6 +26,7 @@ import { iproute2 } from '#user/iproute2'
 import { iputils } from '#user/iputils'
 import { ipvsadm } from '#user/ipvsadm'
 import { keepalived } from '#user/keepalived'
+import { ldirectord } from '#user/ldirectord'
 import { libc } from '#user/libc'
 import { netcat } from '#user/netcat'
 import { nettools } from '#user/nettools'
@@ -67,6 +68,7 @@ export const OPTIONAL: Room[] = [
   iperf,
   heartbeat,
   ipvsadm,
+  ldirectord,
   keepalived,
 ]
 

@@ -67,7 +67,8 @@ export class Daemon {
   #terminated: string | undefined
   #hangUp = false
   #childEnded = false
-  #modifiedS = 0
+  /** When the file was modified, as last looked at; -1 before that, and if there is none. */
+  #modifiedS = -1
   #text: string | undefined
 
   constructor(output: Output, configuration: Configuration, path: string, self: string, ipvsadm: string) {
@@ -222,7 +223,7 @@ export class Daemon {
 
   *#read(): Body<string[]> {
     this.#text = undefined
-    this.#modifiedS = 0
+    this.#modifiedS = -1
     const file = yield* readTextFile(this.#sys, this.#path)
     if (!file.ok) throw new ConfigError(0, `can not open file ${this.#path}`)
     yield* readConfiguration(file.value, new MachineConfigHost(this.#output, this.#path, false), this.#configuration)
@@ -233,8 +234,8 @@ export class Daemon {
   *#configurationChanged(): Body<boolean> {
     const output = this.#output
     const stat = this.#sys.stat(this.#path)
-    const modifiedS = stat.ok ? Math.floor(stat.value.mtimeNs / SECOND_NS) : 0
-    if (stat.ok ? modifiedS === this.#modifiedS : this.#modifiedS === 0) return false
+    const modifiedS = stat.ok ? Math.floor(stat.value.mtimeNs / SECOND_NS) : -1
+    if (modifiedS === this.#modifiedS) return false
     this.#modifiedS = modifiedS
     const file = yield* readTextFile(this.#sys, this.#path)
     if (!file.ok) {

@@ -66,7 +66,13 @@ export class MachineConfigHost implements ConfigHost {
 
   *tryLog(path: string): Body<boolean> {
     const { globals, debugging } = this.#output
-    if (debugging || globals.supervised === 'yes' || !path.startsWith('/')) return true
+    if (debugging || globals.supervised === 'yes') return true
+    if (!path.startsWith('/')) {
+      // A facility of syslog's. It is said once that there is none, and what is logged is lost.
+      const text = "setlogsock(): type='unix': path not available at /usr/sbin/ldirectord line 4485.\n"
+      if (!this.#output.sys.access('/dev/log', 'exists').ok) yield* this.#output.error(text)
+      return true
+    }
     return (yield* this.#output.append(path, '')) === undefined
   }
 
