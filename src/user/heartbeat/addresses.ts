@@ -59,25 +59,37 @@ function candidates(sys: Sys, address: number): Candidate[] {
   })
 }
 
+export const NO_ROUTE = 'No interface found.'
+
+const FINDIF_USAGE = `
+/usr/libexec/heartbeat/findif version 2.99.1 Copyright Alan Robertson
+
+Usage: /usr/libexec/heartbeat/findif [-C]
+Options:
+    -C: Output netmask as the number of bits rather than as 4 octets.
+Environment variables:
+OCF_RESKEY_ip\t\t ip address (mandatory!)
+OCF_RESKEY_cidr_netmask netmask of interface
+OCF_RESKEY_broadcast\t broadcast address for interface
+OCF_RESKEY_nic\t\t interface to assign to
+`
+
+type Found = { ok: true; value: Suited } | { ok: false; text: string; status: number }
+
 /** The program `findif`, which IPaddr asks: the most special route to an address. */
-export function findifBinary(
-  sys: Sys,
-  ip: string,
-  netmask: string,
-  nic: string,
-  broadcast: string,
-): { ok: true; value: Suited } | { ok: false; text: string } {
+export function findifBinary(sys: Sys, ip: string, netmask: string, nic: string, broadcast: string): Found {
+  const fail = (text: string, status = 1): Found => ({ ok: false, text, status })
   const address = parseIpv4(ip)
-  if (address === undefined) return { ok: false, text: `ERROR: IP address [${ip}] not valid.` }
+  if (address === undefined) return fail(`ERROR: IP address [${ip}] not valid.\n`)
+  if (nic !== '' && !linksOf(sys).some(({ name }) => name === nic)) {
+    return fail(`${nic}: unknown interface: No such device\n${FINDIF_USAGE}`, 6)
+  }
   const given = netmask === '' ? undefined : parsePrefix(netmask)
-  if (netmask !== '' && given === undefined)
-    return { ok: false, text: `ERROR: Invalid netmask specification [${netmask}]` }
+  if (netmask !== '' && given === undefined) return fail(`ERROR: Invalid netmask specification [${netmask}]\n`)
   const all = candidates(sys, address).filter(({ device }) => nic === '' || device === nic)
   const best = all.sort((a, b) => b.prefix - a.prefix)[0]
-  if (!best && !(nic !== '' && given !== undefined))
-    return { ok: false, text: `ERROR: Unable to find a route to [${ip}]` }
-  if (given === undefined && best!.prefix === 0)
-    return { ok: false, text: `ERROR: Cannot use default route w/o netmask [${ip}]` }
+  if (!best && !(nic !== '' && given !== undefined)) return fail(NO_ROUTE)
+  if (given === undefined && best!.prefix === 0) return fail(`ERROR: Cannot use default route w/o netmask [${ip}]\n`)
   const prefix = given ?? best!.prefix
   const wide = (address | ~maskOf(prefix)) >>> 0
   const told = broadcast === '' ? wide : parseIpv4(broadcast)

@@ -3,11 +3,22 @@
  * /etc/ha.d/resource.d that takes heartbeat's words, and the agent proper. resource-agents 4.12 heartbeat/{IPaddr,IPaddr2,SendArp}
  */
 import { encodeUtf8 } from '#base/bytes'
-import { type Body, readTextFile, type Signal } from '#kernel/core'
+import { type Body, O_CREAT, O_WRONLY, readTextFile, type Signal } from '#kernel/core'
 import type { AddressMessage } from '#kernel/net'
+import { Stdio } from '#user/libc'
 import { formatIpv4, parseIpv4 } from '#wire/inet'
-import { addressesOf, aliasOf, dotted, findifBinary, findifScript, linksOf, maskOf } from './addresses.ts'
-import { background } from './running.ts'
+import {
+  addressesOf,
+  aliasOf,
+  dotted,
+  findifBinary,
+  findifScript,
+  linksOf,
+  maskOf,
+  NO_ROUTE,
+  parsePrefix,
+} from './addresses.ts'
+import { background, system } from './running.ts'
 import { OCF, RSCTMP, Script } from './script.ts'
 
 const SEND_ARP = '/usr/libexec/heartbeat/send_arp'
@@ -66,7 +77,7 @@ function* wrapped(
   }
   const wanted = action === 'status' ? 'monitor' : action
   const pid = script.sys.fork((child) => {
-    const own = new Script(child, script.io, type, instance)
+    const own = new Script(child, new Stdio(child, type), type, instance)
     return own.io.run(timed(own, wanted, agent))
   })
   let status = 1
@@ -118,11 +129,18 @@ function* validateIpaddr(
     return OCF.CONFIGURED
   }
   const base = nic.replace(/:.*/, '')
+  if (netmask.includes('.')) {
+    const prefix = parsePrefix(netmask)
+    if (prefix !== undefined) script.io.error(`Converted dotted-quad netmask to CIDR as: ${prefix}\n`)
+    yield* script.io.settle()
+  }
   const found = findifBinary(script.sys, ip, netmask, base, broadcast)
   if (!found.ok) {
-    script.io.error(`${found.text}\n`)
+    // Without a route it asks the BSDs' `route get`, which the one of net-tools doesn't know.
+    if (found.text === NO_ROUTE) yield* system(script.sys, ['/usr/sbin/route', '-n', 'get', ip])
+    script.io.error(found.text)
     yield* script.io.settle()
-    yield* script.ocf('ERROR', '/usr/libexec/heartbeat/findif failed [rc=1].')
+    yield* script.ocf('ERROR', `/usr/libexec/heartbeat/findif failed [rc=${found.status}].`)
     return OCF.GENERIC
   }
   const { device, prefix } = found.value
@@ -148,7 +166,7 @@ function ipaddrStatus(script: Script, ip: string, nic: string, complain: (text: 
 function* startIpaddr(script: Script, ip: string, { nic, netmask, broadcast }: Alias): Body<number> {
   const { sys } = script
   if (ipaddrStatus(script, ip, nic, () => {}) === OCF.SUCCESS) return OCF.SUCCESS
-  const label = freeAlias(script, nic)
+  const label = yield* freeAlias(script, nic)
   if (label === undefined) return OCF.GENERIC
   yield* script.ocf('INFO', `eval ifconfig ${label} ${ip} netmask ${netmask} broadcast ${broadcast}`)
   const link = linksOf(sys).find(({ name }) => name === nic)
@@ -192,16 +210,18 @@ function* startIpaddr(script: Script, ip: string, { nic, netmask, broadcast }: A
   return ipaddrStatus(script, ip, nic, () => {})
 }
 
-/** The first number that no alias has, and no file remembers. */
-function freeAlias(script: Script, nic: string): string | undefined {
+/** A number that no file remembers: each alias is a link to one file, which no two can make at once. */
+function* freeAlias(script: Script, nic: string): Body<string | undefined> {
   const { sys } = script
-  const used = new Set(addressesOf(sys).map(({ label }) => label))
-  for (let number = 0; number < ALIASES_MAX; number++) {
-    const label = `${nic}:${number}`
-    if (!used.has(label) && !sys.stat(`${RSCTMP}/IPaddr-${label}`).ok) {
-      sys.mkdir(RSCTMP, 0o1755)
-      return label
-    }
+  const base = `${RSCTMP}/IPaddr-${nic}`
+  const made = yield* sys.open(base, O_WRONLY | O_CREAT, 0o644)
+  if (!made.ok) return undefined
+  sys.close(made.value)
+  const files = sys.readdir(RSCTMP)
+  const count = files.ok ? files.value.filter((name) => name.startsWith(`IPaddr-${nic}:`)).length : 0
+  const first = sys.stat(`${base}:${count}`).ok ? 0 : count
+  for (let number = first; number < ALIASES_MAX; number++) {
+    if (sys.link(base, `${base}:${number}`).ok) return `${nic}:${number}`
   }
   return undefined
 }
@@ -216,6 +236,7 @@ function* stopIpaddr(script: Script, ip: string): Body<number> {
   yield* script.ocf('INFO', `ifconfig ${label} down`)
   const its = addressesOf(sys).filter((address) => address.label === label)
   for (const address of its) remove(script, address)
+  sys.unlink(`${RSCTMP}/IPaddr-${label}`)
   return OCF.SUCCESS
 }
 
@@ -264,6 +285,10 @@ function* agentIpaddr2(
     yield* script.ocf('ERROR', `Invalid interface name [${base}]: Device "${base}" does not exist.`)
     yield* script.reason('[findif] failed')
     return OCF.CONFIGURED
+  }
+  if (netmask.includes('.') && parsePrefix(netmask) !== undefined) {
+    const text = `Please convert dotted quad netmask ${netmask} to CIDR notation ${parsePrefix(netmask)}!`
+    yield* script.ocf('WARNING', text)
   }
   const found = findifScript(sys, ip, netmask, base, broadcast)
   if (!found.ok) {
@@ -348,7 +373,7 @@ function* agentIpaddr2(
     const pid = background(child, words)
     yield* child.waitpid(pid)
     // The log's tag is the agent's, whose process has gone by then.
-    const own = new Script(tagged(child, sys.pid), script.io, script.name, script.instance)
+    const own = new Script(tagged(child, sys.pid), new Stdio(child, script.name), script.name, script.instance)
     yield* own.ocf('INFO', '')
     return 0
   })

@@ -14,6 +14,7 @@ const METHODS: Record<string, { needsKey: boolean; sign(key: string, bytes: Uint
 
 export class AuthKeys {
   readonly #keys = new Map<number, { method: string; key: string }>()
+  readonly #loaded = new Set<string>()
   /** The key that signs what is sent; undefined if the file names none that is there. */
   signing: number | undefined
 
@@ -66,10 +67,18 @@ export class AuthKeys {
   #line(number: number, method: string, key: string, wanted: number, bad: (level: Level, text: string) => void): void {
     const found = METHODS[method]
     if (number < 0 || number >= KEYS_MAX) bad('ERROR', `Invalid authnum [${number}] in ${AUTHKEYS}`)
-    else if (!found) bad('ERROR', `Invalid authtype [${method}]`)
-    else if (key !== '' && !found.needsKey) bad('info', `Auth method [${method}] doesn't use a key`)
-    else if (key === '' && found.needsKey) bad('ERROR', `Auth method [${method}] requires a key`)
-    else this.#keep(number, method, key, wanted)
+    else if (!found) {
+      // A method is a plug-in; those that were needed before are in the table.
+      bad('ERROR', `LoadPlugin on ${method} returned 5: No such plugin/interface/interface type`)
+      bad('ERROR', `Lookup extended#2 returned FALSE for ${method}`)
+      bad('ERROR', `Table size: ${this.#loaded.size}`)
+      bad('ERROR', `Invalid authtype [${method}]`)
+    } else {
+      this.#loaded.add(method)
+      if (key !== '' && !found.needsKey) bad('info', `Auth method [${method}] doesn't use a key`)
+      else if (key === '' && found.needsKey) bad('ERROR', `Auth method [${method}] requires a key`)
+      else this.#keep(number, method, key, wanted)
+    }
   }
 
   #keep(number: number, method: string, key: string, wanted: number): void {

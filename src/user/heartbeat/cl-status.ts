@@ -46,8 +46,8 @@ hbparameter -p <parameter-name>
 /** Of 3.0.6-13: what `hbversion` says. */
 export const HB_VERSION = '3.0.6 (node: 958e11be8686759f1b99204c17812f2c2633b169)'
 
-const BAD_PARAMETER = 2
-const UNKNOWN = 3
+const BAD_PARAMETER = 11
+const UNKNOWN = 13
 
 /** Sub-commands: the options they take. */
 const COMMANDS: Record<string, string> = {
@@ -93,7 +93,7 @@ class ClStatus {
     const signedOn = yield* this.#signOn()
     if (!signedOn && command !== 'hbstatus') {
       this.#error('Cannot signon with heartbeat')
-      this.#error("REASON: hb_api_signon: Can't initiate connection  to heartbeat")
+      this.#error("REASON: hb_api_signon: Can't initiate connection to heartbeat")
       return 1
     }
     const parsed = this.#options(argv.slice(2), COMMANDS[command]!)
@@ -264,7 +264,7 @@ class ClStatus {
       const runs = pid.ok && this.#sys.kill(Number.parseInt(pid.value, 10) || -1, 0).ok
       if (runs) io.print('Heartbeat is apparently running on this machine, but refuses my connection\n')
       else io.print('Heartbeat is stopped on this machine.\n')
-      if (verbose) io.print("(hb_api_signon: Can't initiate connection  to heartbeat)\n")
+      if (verbose) io.print("(hb_api_signon: Can't initiate connection to heartbeat)\n")
       return runs ? 0 : 1
     }
     if (!verbose) {

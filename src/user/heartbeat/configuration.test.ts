@@ -142,9 +142,9 @@ describe('authkeys', () => {
 })
 
 test('haresources: groups that go on, remarks, addresses without a script', () => {
-  const groups = parseHaresources('# none\nNode1 10.0.0.1/24/eth0 \\\n  lamp::red::2 # bright\n\nnode2 bell\n')
+  const groups = parseHaresources('# none\nNode1 10.0.0.1/24/eth0 \\\n  lamp::red::2 #\n\nnode2 bell # rings\n')
   expect(groups).toEqual([
-    ['node1', '10.0.0.1/24/eth0', 'lamp::red::2'],
+    ['node1', '10.0.0.1/24/eth0', 'lamp::red::2', '#'],
     ['node2', 'bell'],
   ])
   expect(scriptOf('10.0.0.1/24/eth0')).toEqual({ name: 'IPaddr', words: ['10.0.0.1/24/eth0'] })

@@ -20,6 +20,8 @@ const UUID_FILE = '/var/lib/heartbeat/hb_uuid'
 const TEMPORARY = '/run/heartbeat/rsctmp'
 const NOT_CONFIGURED = 6
 const STOPPED = 3
+/** It isn't there, but its pid file is: also after an orderly end. */
+const DEAD = 1
 const OPTIONS = 'dDkMrRsvWlC:Vf'
 
 export function heartbeat(sys: Sys, argv: string[]): Body<number> {
@@ -64,7 +66,7 @@ function* main(sys: Sys, io: Stdio, argv: string[]): Body<number> {
   if (flags.has('s')) {
     if (running === undefined) {
       io.print('heartbeat is stopped. No process\n')
-      return STOPPED
+      return sys.stat(PID_FILE).ok ? DEAD : STOPPED
     }
     io.print(`heartbeat OK [pid ${running} et al] is running on ${node} [${node}]...\n`)
     return 0

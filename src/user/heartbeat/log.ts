@@ -1,5 +1,5 @@
 /** heartbeat's log: its files, and standard error until it is a daemon. cluster-glue 1.0.12 lib/clplumbing/cl_log.c */
-import { encodeUtf8 } from '#base/bytes'
+import { encodeLatin1, encodeUtf8 } from '#base/bytes'
 import { type Body, O_APPEND, O_CREAT, O_WRONLY, type Sys } from '#kernel/core'
 
 export type Level = 'CRIT' | 'ERROR' | 'WARN' | 'notice' | 'info' | 'debug'
@@ -94,16 +94,20 @@ export class HaLog {
   *flush(): Body<void> {
     while (this.#due.length > 0) {
       const { to, text } = this.#due.shift()!
-      if (to === 2) yield* this.sys.write(2, encodeUtf8(text))
-      else yield* appendText(this.sys, to, text)
+      if (to === 2) yield* this.sys.write(2, encodeLatin1(text))
+      else yield* append(this.sys, to, encodeLatin1(text))
     }
   }
 }
 
 /** Adds text to the end of a file. */
 export function* appendText(sys: Sys, path: string, text: string): Body<void> {
+  yield* append(sys, path, encodeUtf8(text))
+}
+
+function* append(sys: Sys, path: string, bytes: Uint8Array): Body<void> {
   const opened = yield* sys.open(path, O_WRONLY | O_CREAT | O_APPEND, 0o644)
   if (!opened.ok) return
-  yield* sys.write(opened.value, encodeUtf8(text))
+  yield* sys.write(opened.value, bytes)
   sys.close(opened.value)
 }

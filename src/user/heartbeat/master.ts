@@ -136,11 +136,16 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
   dump(message: HaMessage): void {
     this.say('ERROR', `MSG: Dumping message with ${message.fields.length} fields`)
     for (const [i, { name, value }] of message.fields.entries()) {
-      this.say(
-        'ERROR',
-        `MSG[${i}] : [${typeof value === 'string' ? '' : '(1)'}${name}=${typeof value === 'string' ? value : '...'}]`,
-      )
+      // Of bytes only their place in memory is shown, and how long they would be in either form.
+      const lengths = `(${name.length + 4 + 4 * Math.ceil(value.length / 3) + 1} ${name.length + 4 + value.length})`
+      const shown = typeof value === 'string' ? `${name}=${value}` : `(1)${name}=0x${this.#place(i)}${lengths}`
+      this.say('ERROR', `MSG[${i}] : [${shown}]`)
     }
+  }
+
+  #place(i: number): string {
+    const random = this.sys.getrandom(4)
+    return `55${[...random].map((byte) => byte.toString(16).padStart(2, '0')).join('')}${(i * 32).toString(16).padStart(2, '0')}`
   }
 
   later(ms: number, run: () => void): () => void {
@@ -443,12 +448,29 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
     if (!parsed) return
     const { message, payload, number, token } = parsed
     const { auth } = this.#setup
-    if (!auth.knows(number)) {
-      this.say('WARN', `Invalid authentication type [${number}] in message!`)
+    const own = auth.token(number, payload)
+    if (own !== token) {
+      if (!this.config.quietBadPackets) this.#forged(message, bytes, payload.length, number, token, own)
       return
     }
-    if (auth.token(number, payload) !== token) return
     this.#process(message, medium.name)
+  }
+
+  /** A signature of another key: said with all that came, up to the first zero byte. */
+  #forged(
+    message: HaMessage,
+    bytes: Uint8Array,
+    signedLength: number,
+    number: number,
+    token: string,
+    own: string | undefined,
+  ): void {
+    if (own === undefined) this.say('WARN', `Invalid authentication [${number}] in message!`)
+    else this.say('ERROR', `authtoken does not match, authtoken=${token}, authstr=${own}`)
+    const text = String.fromCharCode(...bytes)
+    const signature = text.slice(signedLength).replace(/^\d+:/, '')
+    this.say('ERROR', `netstring authentication failed, s=${text.replace(/\0.*/s, '')}, autotoken=${signature}`)
+    this.dump(message)
   }
 
   /** Every message, also this node's own. */

@@ -7,16 +7,16 @@ export const HARESOURCES = '/etc/ha.d//haresources'
 const STOP_RETRIES = 10
 const SCRIPT_DIRS = ['/etc/ha.d/resource.d', '/etc/init.d']
 
-/** A line: the node, then its resources; what `#` begins is left out, lines that end in `\` go on. */
+/**
+ * Groups: the node, then its resources. What `#` begins is left out; lines that end in `\` go on, and there a `#` is a word
+ * like others, since remarks are looked for before lines are joined.
+ */
 export function parseHaresources(text: string): string[][] {
-  const lines = text
-    .split('\n')
-    .map((line) => line.replace(/#.*/, ''))
-    .join('\n')
-    .replace(/\\\n/g, '')
-    .split('\n')
+  const lines = text.split('\n')
   const groups: string[][] = []
-  for (const line of lines) {
+  for (let i = 0; i < lines.length; i++) {
+    let line = lines[i]!.replace(/#.*/, '')
+    while (line.endsWith('\\') && i + 1 < lines.length) line = line.slice(0, -1) + lines[++i]
     const [node, ...resources] = line.split(/[\t ]+/).filter((word) => word !== '')
     if (node !== undefined) groups.push([node.toLowerCase(), ...resources])
   }
