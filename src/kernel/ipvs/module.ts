@@ -82,6 +82,11 @@ export function loadEngine(host: Host, name: string): Engine | undefined {
   return found
 }
 
+/** A persistence engine whose module is there already. __ip_vs_pe_getbyname(). */
+export function loadedEngine(host: Host, name: string): Engine | undefined {
+  return loaded.peek(host)?.has(`ip_vs_pe_${name}`) ? findEngine(name) : undefined
+}
+
 /** `modprobe ip_vs_ftp`: all namespaces of the machine have the helper from now on. */
 function loadFtp(host: Host): void {
   loadIpvs(host)

@@ -8,6 +8,8 @@ import { HZ, logLimited } from '#kernel/net'
 import { IPPROTO_TCP, IPPROTO_UDP } from '#wire/inet'
 import { setActive, tryBindDest } from './bind.ts'
 import { type Conn, newConn } from './conn.ts'
+import type { Engine } from './engine.ts'
+import { loadedEngine } from './module.ts'
 import type { Ipvs } from './state.ts'
 import { parseSyncMessage, type SyncConn } from './sync-message.ts'
 import type { SyncConfig, SyncSocket } from './sync-socket.ts'
@@ -82,12 +84,12 @@ function processConn(ipvs: Ipvs, told: SyncConn): void {
   const isTemplate = (flags & IP_VS_CONN_F_TEMPLATE) !== 0
   const data = ipvs.protocol(told.protocol)
   if (isTemplate ? state > IP_VS_CTPL_S_ASSURED : !data || state >= (STATES[told.protocol] ?? 1)) return
-  // No persistence engine is there that could keep the data.
-  if (told.pe) return
-  const found = isTemplate ? findTemplate(ipvs, told) : findConn(ipvs, told, flags)
+  const engine = told.pe && loadedEngine(ipvs.host, told.pe.name)
+  if (told.pe && !engine) return
+  const found = isTemplate ? findTemplate(ipvs, told, engine) : findConn(ipvs, told, flags)
   if (found === 'ignore') return
   if (found) update(found, flags)
-  const cp = found ?? create(ipvs, told, flags)
+  const cp = found ?? create(ipvs, told, flags, engine)
   if (told.seqs) {
     Object.assign(cp.inSeq, told.seqs.in)
     Object.assign(cp.outSeq, told.seqs.out)
@@ -100,7 +102,9 @@ function processConn(ipvs: Ipvs, told: SyncConn): void {
   cp.put()
 }
 
-function findTemplate(ipvs: Ipvs, { af, protocol, caddr, cport, vaddr, vport }: SyncConn): Conn | undefined {
+function findTemplate(ipvs: Ipvs, told: SyncConn, engine: Engine | undefined): Conn | undefined {
+  const { af, protocol, caddr, cport, vaddr, vport } = told
+  if (engine) return ipvs.conns.templateByData(af, protocol, caddr, vaddr, vport, engine, told.pe!.data)
   return ipvs.conns.templateGet(af, protocol, caddr, cport, vaddr, vport)
 }
 
@@ -120,8 +124,24 @@ function update(cp: Conn, flags: number): void {
   if (!cp.dest) tryBindDest(cp)
 }
 
-function create(ipvs: Ipvs, told: SyncConn, flags: number): Conn {
+function create(ipvs: Ipvs, told: SyncConn, flags: number, engine: Engine | undefined): Conn {
   const { af, protocol, caddr, cport, vaddr, vport, daddr, dport, fwmark } = told
   const dest = ipvs.findDest(af, af, daddr, dport, vaddr, vport, protocol, fwmark, flags)
-  return newConn(ipvs, af, protocol, caddr, cport, vaddr, vport, af, daddr, dport, flags, dest, fwmark)
+  return newConn(
+    ipvs,
+    af,
+    protocol,
+    caddr,
+    cport,
+    vaddr,
+    vport,
+    af,
+    daddr,
+    dport,
+    flags,
+    dest,
+    fwmark,
+    engine,
+    told.pe?.data,
+  )
 }

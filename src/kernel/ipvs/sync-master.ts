@@ -146,5 +146,6 @@ function told(cp: Conn): SyncConn {
     fwmark,
     timeout: Math.floor(cp.timeout / HZ),
     ...(cp.flags & IP_VS_CONN_F_SEQ_MASK ? { seqs: { in: cp.inSeq, out: cp.outSeq } } : {}),
+    ...(cp.pe && cp.peData ? { pe: { name: cp.pe.name, data: cp.peData } } : {}),
   }
 }

@@ -4,7 +4,7 @@
  * Linux 6.1 net/netfilter/ipvs/ip_vs_sync.c.
  */
 import type { Errno, KernelHost } from '#kernel/core'
-import { deviceByName, type NetDevice } from '#kernel/net'
+import { deviceByName, logLimited, type NetDevice } from '#kernel/net'
 import type { Conn } from './conn.ts'
 import type { DaemonMessage } from './control.ts'
 import type { Ipvs } from './state.ts'
@@ -53,6 +53,11 @@ export function syncConn(ipvs: Ipvs, cp: Conn, pkts: number): void {
     // The old version stops where nothing is told; the new one goes on to what controls the connection.
     if (!needed && v0) return
     if (needed) {
+      // A template of an engine is of no use without its server.
+      if (one.peData && !one.dest && !v0) {
+        logLimited(ipvs.host, 3, ['SYNC, connection pe_data invalid'], 'IPVS: ')
+        return
+      }
       if (!threads || !ipvs.isMaster) return
       threads[one.hash % threads.length]!.add(one)
     }
