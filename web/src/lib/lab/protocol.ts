@@ -6,6 +6,7 @@
 
 import type { Block } from '#article/format'
 import type { JourneyStep } from '#backend/sim'
+import type { InsideRow } from '#kernel/core'
 import type { LabPlan } from '#lab/plan'
 
 /** One end of a cable: `client:eth0`. */
@@ -77,6 +78,16 @@ export interface Way {
 /** Another packet's way: by its first frame, or all of it if it never reached a network. */
 export type Kin = { frame: number } | { frame: undefined; steps: JourneyStep[] }
 
+/** What a host's kernel keeps of one kind has changed: the whole table as it is now; no rows if there is nothing. */
+export interface InsideEvent {
+  type: 'inside'
+  atNs: number
+  host: string
+  view: string
+  columns: string[]
+  rows: InsideRow[]
+}
+
 /** What happened in the lab. */
 export type LabEvent =
   | FrameEvent
@@ -99,6 +110,7 @@ export type LabEvent =
   /** A cable was unplugged or plugged, a host lost its power or got it back. */
   | { type: 'link'; atNs: number; end: End; up: boolean }
   | { type: 'power'; atNs: number; host: string; on: boolean }
+  | InsideEvent
 
 /** From the worker to the page. */
 export type Reply =

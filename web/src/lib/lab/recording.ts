@@ -4,7 +4,7 @@
  * in milliseconds of watching: a frame takes a glance to cross, what follows from it waits for it, and silence is
  * shortened. The time bar runs along that axis and is labelled with virtual time.
  */
-import type { End, LabEvent } from './protocol.ts'
+import type { End, InsideEvent, LabEvent } from './protocol.ts'
 
 /** What a frame takes from a host to the switch, and from there to a host, in milliseconds of watching. */
 export const LEG_MS = 320
@@ -34,7 +34,14 @@ export interface RecordedOutput {
 export type RecordedMark = {
   showMs: number
   atNs: number
-  event: Exclude<LabEvent, { type: 'frame' | 'arrival' | 'output' }>
+  event: Exclude<LabEvent, { type: 'frame' | 'arrival' | 'output' | 'inside' }>
+}
+
+/** What a host kept of one kind, from a moment on. */
+export interface RecordedInside {
+  showMs: number
+  atNs: number
+  event: InsideEvent
 }
 
 /** How long a silence is shown: nothing below 0.1 ms, half a second for seconds, and never much more. */
@@ -45,6 +52,8 @@ export function shortened(gapNs: number): number {
 export class Recording {
   readonly frames: RecordedFrame[] = []
   readonly outputs = new Map<string, RecordedOutput[]>()
+  /** By host and view, what the kernel kept, in order. */
+  readonly insides = new Map<string, Map<string, RecordedInside[]>>()
   /** Commands, cables and power, in order. */
   readonly marks: RecordedMark[] = []
   /** Where the recording ends, in milliseconds of watching: all is still then. */
@@ -87,6 +96,14 @@ export class Recording {
         this.outputs.set(event.host, outputs)
         break
       }
+      case 'inside': {
+        const views = this.insides.get(event.host) ?? new Map<string, RecordedInside[]>()
+        this.insides.set(event.host, views)
+        const list = views.get(event.view) ?? []
+        views.set(event.view, list)
+        list.push({ showMs, atNs: event.atNs, event })
+        break
+      }
       default:
         this.marks.push({ showMs, atNs: event.atNs, event })
     }
@@ -120,6 +137,18 @@ export class Recording {
     return countUpTo(this.frames, showMs)
   }
 
+  /** What a host kept of a kind at that moment, and before that; undefined if there was nothing yet. */
+  insideAt(
+    host: string,
+    view: string,
+    showMs: number,
+  ): { now: RecordedInside; before: RecordedInside | undefined } | undefined {
+    const list = this.insides.get(host)?.get(view) ?? []
+    const at = countUpTo(list, showMs)
+    const now = list[at - 1]
+    return now && { now, before: list[at - 2] }
+  }
+
   /** The nearest place before or after at which something happens; the end of the axis if there is none. */
   neighbour(showMs: number, by: 1 | -1): number {
     const places = [this.frames, this.marks].map((list: readonly { showMs: number }[]) => {
@@ -133,6 +162,8 @@ export class Recording {
 
   #place(event: LabEvent): number {
     let showMs = this.#lastMs + shortened(event.atNs - this.#lastNs)
+    // Nobody sees a kernel's state fly: it is there at once, and nothing waits for it.
+    if (event.type === 'inside') return showMs
     this.#flights = this.#flights.filter((flight) => {
       if (flight.atNs > event.atNs || event.type === 'arrival') return true
       // A flood's copies, and frames that were sent at once, leave together; what came of them waits.

@@ -9,6 +9,7 @@ import { SimLab } from '#backend/sim'
 import { parseVerb } from '#lab/faults'
 import type { LabPlan } from '#lab/plan'
 import { HostConsole } from './console.ts'
+import { Insides } from './insides.ts'
 import type { LabPort } from './port.ts'
 import type { Reply, Request, Verdict } from './protocol.ts'
 import { Recorder } from './recorder.ts'
@@ -26,6 +27,7 @@ class LabServer implements LabPort {
   readonly #plan: LabPlan
   readonly #blocks: Block[]
   readonly #recorder: Recorder
+  readonly #insides: Insides
   readonly #ways: Ways
   readonly #consoles = new Map<string, HostConsole>()
   #queue: number[] = []
@@ -40,6 +42,8 @@ class LabServer implements LabPort {
     this.#plan = plan
     this.#blocks = blocks
     this.lab = new SimLab(plan, { seed, start: DEFAULT_START, capture: false, budgets: { events: EVENTS_MAX } })
+    // Before the recorder: what a host has become is told before the frame that it sent.
+    this.#insides = new Insides(this.lab.world, (event) => this.#recorder.add(event))
     this.#recorder = new Recorder(this.lab.world)
     this.#ways = new Ways(this.lab.world)
     reply({ type: 'opened', kernel: this.lab.kernel })
@@ -178,8 +182,9 @@ class LabServer implements LabPort {
 
   /** Tells the page what happened; if it is to be watched, waits until that was shown. */
   async #tell(wait: boolean): Promise<void> {
+    this.#insides.lookAtAll()
     const events = this.#recorder.take()
-    const rest = wait && events.length > 0
+    const rest = wait && events.some(({ type }) => type !== 'inside')
     if (events.length > 0 || this.lab.nowNs > this.#toldNs)
       reply({ type: 'events', events, nowNs: this.lab.nowNs, rest })
     this.#toldNs = this.lab.nowNs
