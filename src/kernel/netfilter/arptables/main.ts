@@ -212,11 +212,11 @@ function change({ command, chain: name, second, rule }: CommandLine, run: Run): 
   const normal = fromExpressions({ expressions })!
   const found = number === undefined ? there.find((one) => sameRule(one.rule, normal)) : there[number - 1]
   if (command === 'replace') {
-    if (!found) fail('Index of replacement too big')
+    if (!found) fail(run.chain(chain) ? 'Index of replacement too big' : NO_CHAIN)
     run.push({ ...IN, cmd: 'newrule', chain, expressions, replace: found.handle }, `RULE_REPLACE|${where}`)
     return
   }
-  if (!found) fail(number === undefined ? NO_RULE : 'Index of deletion too big')
+  if (!found) fail(number === undefined ? NO_RULE : run.chain(chain) ? 'Index of deletion too big' : NO_CHAIN)
   if (command === 'delete') run.push({ ...IN, cmd: 'delrule', chain, handle: found.handle }, `RULE_DELETE|${where}`)
 }
 

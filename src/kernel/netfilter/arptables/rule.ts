@@ -102,8 +102,8 @@ export function toExpressions(rule: ArpRule): Expression[] {
     ...compared(5, 1, { value: 4, inverted: false }),
     ...compared(6, 2, rule.opcode),
     ...compared(8, 6, rule.sourceMac),
-    ...compared(18, 6, rule.targetMac),
     ...addressed(14, rule.source),
+    ...compared(18, 6, rule.targetMac),
     ...addressed(24, rule.target),
     { expr: 'counter', packets: rule.packets, bytes: rule.bytes },
   ]

@@ -159,19 +159,6 @@ export const TYPES = new Map<string, DataType>([
       ['vlan', 0x8100],
     ],
   }),
-  define({
-    name: 'arp_op',
-    bits: 16,
-    symbols: [
-      ['request', 1],
-      ['reply', 2],
-      ['rrequest', 3],
-      ['rreply', 4],
-      ['inrequest', 8],
-      ['inreply', 9],
-      ['nak', 10],
-    ],
-  }),
   define({ name: 'inet_proto', bits: 8, symbols: PROTOCOLS, error: 'Could not resolve protocol name' }),
   define({
     name: 'inet_service',
@@ -328,6 +315,11 @@ export const TYPES = new Map<string, DataType>([
     symbols: [
       ['request', 1],
       ['reply', 2],
+      ['rrequest', 3],
+      ['rreply', 4],
+      ['inrequest', 8],
+      ['inreply', 9],
+      ['nak', 10],
     ],
   }),
   define({ name: 'verdict', bits: 32 }),
