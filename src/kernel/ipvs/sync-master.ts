@@ -102,7 +102,7 @@ export class SyncMaster {
   #run(): void {
     for (let buffer = this.#next(); buffer; buffer = this.#next()) {
       const sent = this.socket.sendTo(buffer.bytes.slice(0, buffer.length), undefined, { dontWait: true })
-      if (!sent.ok) this.#ipvs.host.log(3, `IPVS: ip_vs_send_async error ${-ERRNO[sent.errno]}`)
+      if (!sent.ok) this.#ipvs.host.log(3, `IPVS: ip_vs_send_async error ${-ERRNO[sent.errno][0]}`)
     }
     this.#sleep.after(CHECK_PERIOD)
   }

@@ -172,6 +172,12 @@ export function syncDaemons(ipvs: Ipvs): DaemonMessage[] {
 
 /** The host loses its power, or the namespace ends. */
 export function endSync(ipvs: Ipvs): void {
+  if (ipvs.host.base?.up) {
+    // A namespace ends where the machine goes on: its daemons are stopped as by a command.
+    stopSyncThread(ipvs, IP_VS_STATE_MASTER)
+    stopSyncThread(ipvs, IP_VS_STATE_BACKUP)
+    return
+  }
   const { master, backup } = stateOf(ipvs)
   for (const thread of [...(master?.threads ?? []), ...(backup?.threads ?? [])]) thread.end()
   ipvs.sync = undefined
