@@ -4,6 +4,7 @@
  * `arptables -j mangle`. Linux 6.1 net/ipv4/netfilter/ipt_CLUSTERIP.c: clusterip_tg_check().
  */
 import { assert } from '#base/check'
+import { defineState } from '#kernel/core'
 import { formatMac, parseMac } from '#wire/link'
 import { XtError, type XtTarget } from './extension.ts'
 import { numberOption } from './words.ts'
@@ -13,6 +14,9 @@ const MODES = ['sourceip', 'sourceip-sourceport', 'sourceip-sourceport-destport'
 const NODES_MAX = 16
 /** What `--new` needs besides. */
 const WITH_NEW = ['hashmode', 'clustermac', 'total-nodes', 'local-node']
+
+/** The module says so when it comes in. */
+const loaded = defineState(() => ({ told: false }), { per: 'machine' })
 
 interface ClusterIpInfo {
   new: boolean
@@ -77,7 +81,10 @@ export const CLUSTERIP: XtTarget<ClusterIpInfo> = {
     if (!one.new) return ''
     return ` --new --hashmode ${one.mode} --clustermac ${formatMac(one.mac).toUpperCase()} --total-nodes ${one.total} --local-node ${one.local} --hash-init ${one.init}`
   },
-  check(_info, { log }) {
+  check(_info, { host, log }) {
+    const seen = loaded.of(host)
+    if (!seen.told) log('ipt_CLUSTERIP: ClusterIP Version 0.8 loaded successfully')
+    seen.told = true
     log('ipt_CLUSTERIP: cannot use CLUSTERIP target from nftables compat')
     return 'EOPNOTSUPP'
   },
