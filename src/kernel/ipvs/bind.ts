@@ -1,5 +1,6 @@
 /** Connections and the real servers that they count for. Linux 6.1 net/netfilter/ipvs/ip_vs_conn.c: ip_vs_bind_dest(), ip_vs_unbind_dest(). */
 import { IPPROTO_UDP } from '#wire/inet'
+import { bindApp } from './apps.ts'
 import type { Conn } from './conn.ts'
 import type { Dest } from './dest.ts'
 import {
@@ -10,6 +11,7 @@ import {
   IP_VS_CONN_F_SYNC,
   IP_VS_CONN_F_TEMPLATE,
 } from './uapi.ts'
+import { bindXmit } from './xmit-bind.ts'
 
 /** A connection is its server's from now on, and is counted there. */
 export function bindDest(cp: Conn, dest: Dest | undefined): void {
@@ -57,8 +59,8 @@ export function tryBindDest(cp: Conn): void {
   if (dest === undefined) return
   cp.app?.unbind(cp)
   bindDest(cp, dest)
-  ipvs.bindXmit(cp)
-  ipvs.bindApp(cp)
+  bindXmit(cp)
+  bindApp(cp)
 }
 
 /** A connection goes from one count to the other. */

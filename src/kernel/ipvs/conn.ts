@@ -6,6 +6,7 @@
 import { HZ, WheelTimer } from '#kernel/net'
 import type { Packet } from '#wire/inet'
 import type { App } from './app.ts'
+import { bindApp } from './apps.ts'
 import { bindDest, unbindDest } from './bind.ts'
 import type { Dest } from './dest.ts'
 import type { Engine } from './engine.ts'
@@ -24,6 +25,7 @@ import {
   IP_VS_CONN_F_TEMPLATE,
   IP_VS_CTPL_S_ASSURED,
 } from './uapi.ts'
+import { bindXmit } from './xmit-bind.ts'
 
 /** How far sequence numbers are moved behind a place. struct ip_vs_seq. */
 export interface Seq {
@@ -236,8 +238,8 @@ export function newConn(
   ipvs.conns.count++
   if (flags & IP_VS_CONN_F_NO_CPORT) ipvs.conns.noCport++
   bindDest(cp, dest)
-  ipvs.bindXmit(cp)
-  ipvs.bindApp(cp)
+  bindXmit(cp)
+  bindApp(cp)
   if (ipvs.settings.conntrack !== 0) cp.flags |= IP_VS_CONN_F_NFCT
   ipvs.conns.hash(cp)
   return cp

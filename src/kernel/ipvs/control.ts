@@ -17,12 +17,16 @@ import { HZ } from '#kernel/net'
 import { IPPROTO_TCP, IPPROTO_UDP } from '#wire/inet'
 import { CONN_TABLE_SIZE } from './conn-table.ts'
 import type { Dest } from './dest.ts'
+import { addDest, deleteDest, editDest } from './edit-dest.ts'
+import { addService, deleteService, editService, flushServices, zeroService } from './edit-service.ts'
 import { loadIpvs } from './module.ts'
 import type { Service } from './service.ts'
 import { type Ipvs, ipvsState } from './state.ts'
 import type { StatsMessage } from './stats.ts'
 import { startSyncThread, stopSyncThread, syncDaemons } from './sync.ts'
 import {
+  AF_INET,
+  AF_INET6,
   type Family,
   type InetAddr,
   IP_VS_CONN_F_FWD_MASK,
@@ -174,6 +178,11 @@ function answers(messages: IpvsMessage[]): NetlinkAnswer {
   return { ok: true, messages }
 }
 
+/** ip_vs_is_af_valid(). */
+function isFamily(af: number): boolean {
+  return af === AF_INET || af === AF_INET6
+}
+
 /** Exactly the one that was named. ip_vs_genl_parse_service(). */
 function findService(ipvs: Ipvs, key: ServiceKey): Service | undefined {
   if (key.fwmark) return ipvs.services.byMark(key.af, key.fwmark)
@@ -227,13 +236,13 @@ function changeDest(
 ): Errno | undefined {
   const { addr, port } = request.dest
   const af = request.dest.af ?? svc.af
-  if (!ipvs.familyValid(af)) return 'EAFNOSUPPORT'
-  if (request.type === 'IPVS_CMD_DEL_DEST') return ipvs.delDest(svc, af, addr, port)
+  if (!isFamily(af)) return 'EAFNOSUPPORT'
+  if (request.type === 'IPVS_CMD_DEL_DEST') return deleteDest(ipvs, svc, af, addr, port)
   const method = request.fwdMethod & IP_VS_CONN_F_FWD_MASK
   if (af !== svc.af && (ipvs.syncState !== IP_VS_STATE_NONE || method !== IP_VS_CONN_F_TUNNEL)) return 'EINVAL'
   const fields = { ...request, fwdMethod: method }
-  if (request.type === 'IPVS_CMD_NEW_DEST') return ipvs.addDest(svc, af, addr, port, fields)
-  return ipvs.editDest(svc, af, addr, port, fields)
+  if (request.type === 'IPVS_CMD_NEW_DEST') return addDest(ipvs, svc, af, addr, port, fields)
+  return editDest(ipvs, svc, af, addr, port, fields)
 }
 
 /** ip_vs_genl_new_daemon(). */
@@ -276,7 +285,7 @@ export function ipvsRequest(host: Host, request: IpvsRequest): NetlinkAnswer {
   const ipvs = ipvsState.of(host)
   switch (request.type) {
     case 'IPVS_CMD_FLUSH':
-      ipvs.flush()
+      flushServices(ipvs)
       return ended(undefined)
     case 'IPVS_CMD_SET_CONFIG':
       return ended(setConfig(ipvs, request))
@@ -296,12 +305,12 @@ export function ipvsRequest(host: Host, request: IpvsRequest): NetlinkAnswer {
     ipvs.zeroAll()
     return ended(undefined)
   }
-  if (!ipvs.familyValid(request.service.af)) {
+  if (!isFamily(request.service.af)) {
     return request.type === 'IPVS_CMD_GET_DEST' ? answers([]) : failed('EAFNOSUPPORT')
   }
   const svc = findService(ipvs, request.service)
   if (request.type === 'IPVS_CMD_NEW_SERVICE') {
-    return svc === undefined ? ended(ipvs.addService(request.service, request)) : failed('EEXIST')
+    return svc === undefined ? ended(addService(ipvs, request.service, request)) : failed('EEXIST')
   }
   if (request.type === 'IPVS_CMD_GET_DEST') return answers(svc ? svc.destinations.map(destMessage) : [])
   if (svc === undefined) return failed('ESRCH')
@@ -309,12 +318,12 @@ export function ipvsRequest(host: Host, request: IpvsRequest): NetlinkAnswer {
     case 'IPVS_CMD_GET_SERVICE':
       return answers([serviceMessage(svc)])
     case 'IPVS_CMD_SET_SERVICE':
-      return ended(ipvs.editService(svc, request))
+      return ended(editService(ipvs, svc, request))
     case 'IPVS_CMD_DEL_SERVICE':
-      ipvs.delService(svc)
+      deleteService(ipvs, svc)
       return ended(undefined)
     case 'IPVS_CMD_ZERO':
-      ipvs.zeroService(svc)
+      zeroService(svc)
       return ended(undefined)
     case 'IPVS_CMD_NEW_DEST':
     case 'IPVS_CMD_SET_DEST':

@@ -28,7 +28,7 @@ const FLAGS = [0, 0, IP_VS_SVC_F_PERSISTENT, IP_VS_SVC_F_ONEPACKET]
 function expectCounts(ipvs: Ipvs): void {
   const all = ipvs.conns.list()
   expect(ipvs.conns.count).toBe(all.length)
-  const dests = [...ipvs.services.list().flatMap((svc) => svc.destinations), ...ipvs.destTrash]
+  const dests = [...ipvs.services.list().flatMap((svc) => svc.destinations), ...ipvs.trash.dests]
   for (const dest of dests) {
     const own = all.filter((cp) => cp.dest === dest)
     const plain = own.filter((cp) => !cp.isTemplate)
@@ -120,6 +120,6 @@ test('any packets: nothing throws, counts hold, and what leaves is whole', () =>
     expect(ipvs.conns.count).toBe(0)
     ask({ type: 'IPVS_CMD_FLUSH' })
     sim.run(sim.nowNs + 600e9)
-    expect(ipvs.destTrash).toEqual([])
+    expect(ipvs.trash.dests).toEqual([])
   })
 })
