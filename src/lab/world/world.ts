@@ -165,6 +165,7 @@ export class World {
       host.kernel.powerOn()
       for (const port of host.ports.values()) port.cable.a.powered = true
       this.#boot(host)
+      startLocal(host.kernel)
     })
     if (this.power.listeners !== 0) this.power.emit({ atNs: this.sim.nowNs, host: name, on: true })
   }
@@ -287,6 +288,15 @@ export class World {
       })
     }
   }
+}
+
+/** What a Debian starts last when it boots, if it is there: rc-local.service. When the lab is built there is none yet. */
+function startLocal(kernel: KernelHost): void {
+  const script = kernel.openPath('/etc/rc.local', 0)
+  if (!script) return
+  script.release?.()
+  const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+  kernel.spawn({ argv: ['/bin/sh', '-c', '[ ! -x /etc/rc.local ] || exec /etc/rc.local'], env })
 }
 
 /** The kernel refused what a lab asks of it: a setting that isn't there, an address twice. */
