@@ -5,6 +5,9 @@
 const TIME =
   'programs and processes take time there: data, its acknowledgement and the end cross in another order, or an ARP probe comes in between'
 
+const HEARTBEAT =
+  'messages carry a UUID of chance, the load and their time; which turn of the loop takes one up depends on some ten milliseconds'
+
 export const DEPARTURES: Readonly<Record<string, string>> = {
   'bridge/stp-failover.md': 'hellos of the spanning tree fall where the commands are, and those take time there',
   'bridge/stp-loop.md': 'hellos of the spanning tree fall where the commands are, and those take time there',
@@ -18,6 +21,19 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
   'conntrack/tcp-reuse.md': TIME,
   'dns/dig.md': 'the number of a query over TCP is of chance, and not masked',
   'dns/nothing.md': 'the server is on another port than 53, where the number of a query is not masked',
+  'heartbeat/cl-status.md': HEARTBEAT,
+  'heartbeat/failback-off.md': HEARTBEAT,
+  'heartbeat/failback-on.md': HEARTBEAT,
+  'heartbeat/hb-takeover.md': HEARTBEAT,
+  'heartbeat/ipaddr.md': HEARTBEAT,
+  'heartbeat/ipaddr2.md': HEARTBEAT,
+  'heartbeat/mcast.md': HEARTBEAT,
+  'heartbeat/ping-node.md': HEARTBEAT,
+  'heartbeat/shutdown.md': HEARTBEAT,
+  'heartbeat/split-brain.md': HEARTBEAT,
+  'heartbeat/standby.md': HEARTBEAT,
+  'heartbeat/start.md': HEARTBEAT,
+  'heartbeat/takeover.md': HEARTBEAT,
   'hping/tcp-fields.md': TIME,
   'hping/tcp.md': TIME,
   'http/curl-errors.md': TIME,
