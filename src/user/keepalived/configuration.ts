@@ -55,6 +55,10 @@ export class Configuration implements ScriptContext {
     this.keywords.skipBlock(true)
   }
 
+  readUnsigned(text: string, least: number, most: number, lenient: boolean): number | undefined {
+    return readUnsigned(this.reader, text, least, most, lenient)
+  }
+
   unsigned(words: Words, at: number, least: number, most: number, lenient: boolean): number | undefined {
     return readUnsigned(this.reader, words.at(at), least, most, lenient)
   }

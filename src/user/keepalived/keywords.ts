@@ -9,7 +9,6 @@ import { MissingParameter, type Reader } from './reader.ts'
 import { splitWords } from './words.ts'
 
 /** What a keyword does; the words begin with it. It may read lines of a block. */
-// biome-ignore lint/suspicious/noConfusingVoidType: most handlers answer nothing.
 export type Handler = (words: Words) => Body<void> | void
 
 export interface Keyword {

@@ -3,9 +3,8 @@
  * thread. keepalived 2.2.7 lib/scheduler.c
  */
 import { type Body, POLLIN, type Signal, type Sys, type WaitStatus } from '#kernel/core'
-import type { Stdio } from '#user/libc'
+import type { Stdio, Task, TaskWait } from '#user/libc'
 
-// biome-ignore lint/suspicious/noConfusingVoidType: most answer nothing.
 type Run = () => Body<void> | void
 
 export interface LoopTimer {
@@ -21,8 +20,13 @@ export interface Deadline {
 
 interface Child {
   dueNs: number
-  // biome-ignore lint/suspicious/noConfusingVoidType: as above.
   run: (ended: WaitStatus | 'timeout') => Body<void> | void
+}
+
+/** A task that waits for a descriptor or a time. */
+interface Parked {
+  task: Task<void>
+  wait: TaskWait
 }
 
 export class Loop {
@@ -33,6 +37,7 @@ export class Loop {
   #deadlines: Deadline[] = []
   #reads = new Map<number, Run>()
   readonly children = new Map<number, Child>()
+  #parked: Parked[] = []
   #signals: Signal[] = []
   readonly #handlers = new Map<Signal, Run>()
   #stopped: number | undefined
@@ -41,6 +46,24 @@ export class Loop {
     this.#sys = sys
     this.#io = io
     sys.sigaction('SIGCHLD', () => undefined)
+  }
+
+  /** Something that goes on over several waits. */
+  spawn(task: Task<void>): void {
+    this.#events.push(() => this.#step(task, 0))
+  }
+
+  *#step(task: Task<void>, events: number): Body<void> {
+    let result = task.next(events)
+    while (!result.done) {
+      const wait = result.value
+      if ('fd' in wait) {
+        this.#parked.push({ task, wait })
+        return
+      }
+      yield wait
+      result = task.next()
+    }
   }
 
   /** As soon as it is its turn. */
@@ -86,6 +109,7 @@ export class Loop {
     this.#timers = []
     this.#deadlines = []
     this.#reads.clear()
+    for (const { task } of this.#parked.splice(0)) task.return(undefined)
   }
 
   stop(status: number): void {
@@ -100,15 +124,28 @@ export class Loop {
       yield* this.#io.settle()
       const now = this.#sys.monotonicNs()
       const wait = Math.max(0, this.#nextNs() - now)
-      const entries = [...this.#reads.keys()].map((fd) => ({ fd, events: POLLIN }))
+      const entries: { fd: number; events: number }[] = [...this.#reads.keys()].map((fd) => ({ fd, events: POLLIN }))
+      for (const { wait: parked } of this.#parked) if (parked.fd >= 0) entries.push(parked)
       const ready = yield* this.#sys.poll(entries, wait)
       yield* this.#reap()
       yield* this.#times()
-      if (!ready.ok) continue
-      for (const { fd } of ready.value) yield* this.#call(this.#reads.get(fd))
+      for (const { fd, revents } of ready.ok ? ready.value : []) {
+        yield* this.#call(this.#reads.get(fd))
+        yield* this.#resume(({ wait: parked }) => parked.fd === fd, revents)
+      }
+      yield* this.#resume(({ wait: parked }) => parked.untilNs <= this.#sys.monotonicNs(), 0)
     }
     yield* this.#io.settle()
     return this.#stopped
+  }
+
+  *#resume(which: (parked: Parked) => boolean, events: number): Body<void> {
+    const resumed = this.#parked.filter(which)
+    for (const parked of resumed) {
+      if (this.#stopped !== undefined || !this.#parked.includes(parked)) continue
+      this.#parked = this.#parked.filter((each) => each !== parked)
+      yield* this.#step(parked.task, events)
+    }
   }
 
   *#call(run: Run | undefined): Body<void> {
@@ -137,6 +174,7 @@ export class Loop {
     for (const { dueNs } of this.#timers) next = Math.min(next, dueNs)
     for (const { dueNs } of this.children.values()) next = Math.min(next, dueNs)
     for (const deadline of this.#deadlines) next = Math.min(next, deadline.dueNs())
+    for (const { wait } of this.#parked) next = Math.min(next, wait.untilNs)
     return next
   }
 

@@ -35,10 +35,10 @@ export function* keepalived(sys: Sys, argv: string[]): Body<number> {
 
 function* main(sys: Sys, io: Stdio, argv: string[]): Body<number> {
   const name = argv[0]!.slice(argv[0]!.lastIndexOf('/') + 1)
-  if (name === 'genhash') return yield* genhash(sys, io, argv.slice(1))
+  if (name === 'genhash') return yield* genhash(sys, io, argv[0]!, argv.slice(1))
   const options = parseOptions(sys, io, argv)
   if (typeof options === 'number') return options
-  if (options.genhash) return yield* genhash(sys, io, options.genhash)
+  if (options.genhash) return yield* genhash(sys, io, argv[0]!, options.genhash)
   if (options.namespace !== undefined) throw new NotModelled('keepalived -s')
   if (options.testFile) {
     const opened = yield* sys.open(options.testFile, 0o2101, 0o644)

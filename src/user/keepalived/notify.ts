@@ -99,13 +99,13 @@ export class Notifier {
     router.notified = true
     this.#tell(router.notify, 'INSTANCE', router.name, router.state, router.effectivePriority)
     yield* this.line(`INSTANCE "${router.name}" ${router.state} ${router.effectivePriority}`)
-    this.#mail(router.smtpAlert)
+    this.mail(router.smtpAlert)
   }
 
   *group(group: SyncGroup): Body<void> {
     this.#tell(group.notify, 'GROUP', group.name, group.state, 0)
     yield* this.line(`GROUP "${group.name}" ${group.state} 0`)
-    this.#mail(group.smtpAlert)
+    this.mail(group.smtpAlert)
   }
 
   *priority(router: VirtualRouter): Body<void> {
@@ -119,7 +119,7 @@ export class Notifier {
     yield* this.line(`INSTANCE "${router.name}" MASTER_RX_LOWER_PRI ${router.effectivePriority}`)
   }
 
-  #mail(wanted: boolean | undefined): void {
+  mail(wanted: boolean | undefined): void {
     const { smtpServer, emails } = this.global
     if (wanted && smtpServer !== undefined && emails.length > 0) throw new NotModelled('keepalived: mails about states')
   }

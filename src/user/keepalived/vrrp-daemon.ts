@@ -15,16 +15,9 @@ import { globalKeywords } from './global-keywords.ts'
 import { flagsUp, Interfaces, type Nic } from './interfaces.ts'
 import { Loop } from './loop.ts'
 import { syncDaemonOf } from './lvs-sync.ts'
-import {
-  type Address,
-  isIpv6,
-  showAddress,
-  type VirtualAddress,
-  type VirtualRouter,
-  type VrrpScript,
-} from './model.ts'
+import { type Address, isIpv6, showAddress, type VirtualAddress, type VirtualRouter, type VrrpScript } from './model.ts'
 import { Notifier } from './notify.ts'
-import { MissingParameter } from './reader.ts'
+import { MissingParameter, type Mistake } from './reader.ts'
 import { runScript } from './scripts.ts'
 import { changeAddresses } from './virtual-address.ts'
 import { changeRoutes } from './virtual-route.ts'
@@ -58,14 +51,17 @@ function* readVrrp(child: Child, sys: Sys, interfaces: Interfaces): Body<Configu
 }
 
 /** For -t: complains about what it finds. */
-export function* testVrrp(child: Child, sys: Sys, interfaces: Interfaces): Body<void> {
+export function* testVrrp(
+  child: Child,
+  sys: Sys,
+  interfaces: Interfaces,
+  worst: (mistake: Mistake) => void,
+): Body<void> {
   interfaces.missing = false
   const config = yield* readVrrp(child, sys, interfaces)
-  if (interfaces.missing) {
-    config.reader.report('BAD_IF', 'Non-existent interface specified in configuration')
-    return
-  }
-  yield* completeVrrp(sys, config)
+  if (interfaces.missing) config.reader.report('BAD_IF', 'Non-existent interface specified in configuration')
+  else yield* completeVrrp(sys, config)
+  worst(config.reader.worst)
 }
 
 /** The body of the process. */
