@@ -8,6 +8,9 @@ const TIME =
 const HEARTBEAT =
   'messages carry a UUID of chance, the load and their time; which turn of the loop takes one up depends on some ten milliseconds'
 
+const LDIRECTORD =
+  'Perl takes its time to load, and each call of ipvsadm takes some: checks fall at other moments, and more or fewer of them within a command'
+
 export const DEPARTURES: Readonly<Record<string, string>> = {
   'bridge/stp-failover.md': 'hellos of the spanning tree fall where the commands are, and those take time there',
   'bridge/stp-loop.md': 'hellos of the spanning tree fall where the commands are, and those take time there',
@@ -43,6 +46,18 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
   'iperf/bytes.md':
     'the payload is of chance; when what was read is acknowledged depends on the time that programs take',
   'iperf/udp.md': 'the payload is of chance, and stamped with the time',
+  'ldirectord/cleanstop.md': LDIRECTORD,
+  'ldirectord/combined.md': LDIRECTORD,
+  'ldirectord/connect.md': LDIRECTORD,
+  'ldirectord/dns.md': LDIRECTORD,
+  'ldirectord/fallbackcommand.md': LDIRECTORD,
+  'ldirectord/fork.md': LDIRECTORD,
+  'ldirectord/fwmark.md': LDIRECTORD,
+  'ldirectord/http.md': LDIRECTORD,
+  'ldirectord/monitorfile.md': LDIRECTORD,
+  'ldirectord/quiescent.md': LDIRECTORD,
+  'ldirectord/readd.md': LDIRECTORD,
+  'ldirectord/simpletcp.md': LDIRECTORD,
   'link/bond-arp.md': 'the monitor probes once more while the commands take their time',
   'link/bond-release.md': 'the monitor probes once more while the commands take their time',
   'link/vlan-in-vlan.md': 'identifiers of ICMP behind two tags are not masked',
