@@ -83,6 +83,19 @@ function origins(host: Host): string {
   return head + all.map((cp) => `${connStart(cp)} ${origin(cp)} ${String(cp.expiresS).padStart(7)}\n`).join('')
 }
 
+/** Helpers, and how many connections each has. */
+function helpers(host: Host): string {
+  const ipvs = ipvsState.peek(host)
+  const conns = ipvs?.conns.list() ?? []
+  const apps = [...(ipvs?.protocols.values() ?? [])].flatMap((one) => one.apps)
+  const lines = apps.map((app) => {
+    const used = conns.filter((cp) => cp.app === app).length
+    const numbers = `${String(app.port).padEnd(7)} ${String(used).padEnd(6)}`
+    return `${protocolName(app.protocol).padEnd(3)}  ${numbers} ${app.name.padEnd(17)}\n`
+  })
+  return `prot port    usecnt name\n${lines.join('')}`
+}
+
 /** Five counters, or rates, in hexadecimal. */
 function row(values: (number | bigint)[]): string {
   return values
@@ -129,6 +142,7 @@ function statisticsPerCpu(host: Host): string {
 /** Installs them. */
 export function installIpvsProc(image: KernelImage): void {
   image.proc('/proc/net/ip_vs', { read: services })
+  image.proc('/proc/net/ip_vs_app', { read: helpers })
   image.proc('/proc/net/ip_vs_conn', { read: connections })
   image.proc('/proc/net/ip_vs_conn_sync', { read: origins })
   image.proc('/proc/net/ip_vs_stats', { read: statistics })
