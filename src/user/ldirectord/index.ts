@@ -11,7 +11,8 @@ export const ldirectord: Room = {
   needs: ['user/ipvsadm'],
   install(image) {
     const main = lazyMain(() => import('./main.ts').then((module) => module.ldirectord))
-    image.program({ name: 'ldirectord', paths: ['/usr/sbin/ldirectord'], main })
+    // The second one is heartbeat's, whose haresources may name it as a resource.
+    image.program({ name: 'ldirectord', paths: ['/usr/sbin/ldirectord', '/etc/ha.d/resource.d/ldirectord'], main })
     image.file('/etc/ha.d/ldirectord.cf', '# Dummy configuration file.\n')
   },
 }
