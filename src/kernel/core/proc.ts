@@ -12,6 +12,8 @@ const MEMORY_KB = 1_000_000
 export interface KernelModule {
   size: number
   usedBy: string[]
+  /** How often it is in use besides. */
+  uses?: () => number
 }
 
 /** The modules that are loaded, for /proc/modules; the first is the oldest. */
@@ -127,9 +129,9 @@ function meminfo(host: KernelHost): string {
 function modules(host: KernelHost): string {
   const loaded = [...(kernelModules.peek(host) ?? [])].reverse() // The newest first.
   return loaded
-    .map(([name, { size, usedBy }]) => {
+    .map(([name, { size, usedBy, uses }]) => {
       const users = usedBy.length > 0 ? `${usedBy.join(',')},` : '-'
-      return `${name} ${size} ${usedBy.length} ${users} Live 0x0000000000000000\n`
+      return `${name} ${size} ${usedBy.length + (uses?.() ?? 0)} ${users} Live 0x0000000000000000\n`
     })
     .join('')
 }

@@ -14,19 +14,29 @@ import { ipvsState } from './state.ts'
 
 const loaded = defineState(() => new Set<string>(), { per: 'machine' })
 
-/** What `ip_vs` uses, as lsmod shows them on Debian 12, the first loaded first. */
-const NEEDS: [name: string, size: number][] = [
-  ['nf_defrag_ipv4', 16384],
-  ['libcrc32c', 16384],
-  ['nf_defrag_ipv6', 24576],
-  ['nf_conntrack', 188416],
+/** What `ip_vs` needs, as lsmod shows them on Debian 12, the first loaded first. */
+const NEEDS: [name: string, size: number, usedBy: string[]][] = [
+  ['libcrc32c', 16384, ['nf_conntrack', 'ip_vs']],
+  ['nf_defrag_ipv4', 16384, ['nf_conntrack']],
+  ['nf_defrag_ipv6', 24576, ['nf_conntrack', 'ip_vs']],
+  ['nf_conntrack', 188416, ['ip_vs']],
 ]
+const IP_VS_SIZE = 188416
 
 function use(host: Host, name: string, size: number, user: string | undefined): void {
   const modules = kernelModules.of(host)
   const known = modules.get(name) ?? { size, usedBy: [] }
   if (user !== undefined && !known.usedBy.includes(user)) known.usedBy.unshift(user) // The latest first.
   modules.set(name, known)
+}
+
+function uses(host: Host, name: string, count: () => number): void {
+  kernelModules.of(host).get(name)!.uses = count
+}
+
+/** The services of all its namespaces. */
+function servicesOf(machine: Host) {
+  return [machine, ...netnsesOf(machine)].flatMap((netns) => ipvsState.peek(netns)?.services.list() ?? [])
 }
 
 /** Whether a machine has the helper for FTP. */
@@ -44,9 +54,15 @@ export function loadIpvs(host: Host): void {
   const all = loaded.of(host)
   if (all.has('ip_vs')) return
   all.add('ip_vs')
-  for (const [name, size] of NEEDS) use(host, name, size, 'ip_vs')
-  use(host, 'ip_vs', 200704, undefined)
+  for (const [name, size, users] of NEEDS) for (const user of users) use(host, name, size, user)
+  use(host, 'ip_vs', IP_VS_SIZE, undefined)
   const machine = host.base ?? host
+  // Schedulers that are registered and services hold on to it as well.
+  uses(
+    host,
+    'ip_vs',
+    () => SCHEDULERS.filter(({ name }) => all.has(`ip_vs_${name}`)).length + servicesOf(machine).length,
+  )
   machine.log(6, `IPVS: Registered protocols (${PROTOCOL_NAMES})`)
   const memory = (CONN_TABLE_SIZE * 8) / 1024
   machine.log(6, `IPVS: Connection hash table configured (size=${CONN_TABLE_SIZE}, memory=${memory}Kbytes)`)
@@ -62,7 +78,8 @@ export function loadScheduler(host: Host, name: string): Scheduler | undefined {
   if (all.has(module)) return found
   all.add(module)
   use(host, module, found.moduleSize ?? 16384, undefined)
-  use(host, 'ip_vs', 200704, module)
+  uses(host, module, () => servicesOf(host.base ?? host).filter(({ scheduler }) => scheduler === found).length)
+  use(host, 'ip_vs', IP_VS_SIZE, module)
   ;(host.base ?? host).log(6, `IPVS: [${name}] scheduler registered.`)
   return found
 }
@@ -77,7 +94,7 @@ export function loadEngine(host: Host, name: string): Engine | undefined {
   all.add(module)
   use(host, 'nf_conntrack_sip', 45056, module)
   use(host, module, 16384, undefined)
-  use(host, 'ip_vs', 200704, module)
+  use(host, 'ip_vs', IP_VS_SIZE, module)
   ;(host.base ?? host).log(6, `IPVS: [${name}] pe registered.`)
   return found
 }
@@ -95,7 +112,7 @@ function loadFtp(host: Host): void {
   all.add('ip_vs_ftp')
   use(host, 'nf_nat', 57344, 'ip_vs_ftp')
   use(host, 'ip_vs_ftp', 16384, undefined)
-  use(host, 'ip_vs', 200704, 'ip_vs_ftp')
+  use(host, 'ip_vs', IP_VS_SIZE, 'ip_vs_ftp')
   const machine = host.base ?? host
   for (const netns of [machine, ...netnsesOf(machine)]) ipvsState.peek(netns)?.protocol(IPPROTO_TCP)?.apps.push(ftp)
 }

@@ -4,6 +4,7 @@ import { decodeUtf8 } from '#base/bytes'
 import { getopt } from '#base/text'
 import { type Body, readAll, readTextFile, type Sys, strerror, writeText } from '#kernel/core'
 import { brokenDown } from '#user/shell'
+import { bySysfs } from './sysfs-order.ts'
 
 const two = (n: number) => String(n).padStart(2, '0')
 
@@ -475,7 +476,7 @@ export function* lsmod(sys: Sys): Body<number> {
   const lines = text.ok ? text.value.split('\n').filter((line) => line !== '') : []
   const rows = lines.map((line) => {
     const [name = '', size = '', users = '', by = ''] = line.split(' ')
-    const used = by === '-' ? '' : by.replace(/,$/, '')
+    const used = by === '-' ? '' : bySysfs(by.replace(/,$/, '').split(',')).join(',')
     return `${name.padEnd(19)} ${size.padStart(8)}  ${users}${used === '' ? '' : ` ${used}`}\n`
   })
   yield* writeText(sys, 1, `Module                  Size  Used by\n${rows.join('')}`)
