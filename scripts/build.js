@@ -33,6 +33,8 @@ async function bundle(part) {
     cwd: root,
     platform: 'node',
     external: EXTERNAL,
+    // A constant of another module would be read and checked wherever it is used.
+    optimization: { inlineConst: { mode: 'all', pass: 3 } },
     onLog: (level, log, handler) => (log.code === 'CIRCULAR_DEPENDENCY' ? undefined : handler(level, log)),
   })
   rmSync(folder, { recursive: true, force: true })
