@@ -6,7 +6,7 @@ import { SECOND, Simulator } from '#base/sim'
 import type { OpenFile } from '#kernel/core'
 import { type Cable, createCable } from '#lab/world'
 import { frameLength, type Packet, writeFrame } from '#wire/inet'
-import { addCard, benchImage, cpuS, makeHost, Scheduler, type Task, tcpSocket } from './lan.ts'
+import { addCard, benchImage, cpuS, makeHost, Scheduler, type Task, tcpSocket, warmed } from './lan.ts'
 
 const LINK = { delayNs: 1_000_000, rateBps: 1e9, loss: 0 }
 const SENDER = 0x0a000001
@@ -98,6 +98,10 @@ function checkFrames(cable: Cable): void {
 
 /** Runs the workload; `cpu_s` is around the run alone. */
 export function bulk(options: Record<string, string>): Record<string, number | string> {
+  return warmed(options, { mbytes: '200' }, transfer)
+}
+
+function transfer(options: Record<string, string>): Record<string, number | string> {
   const mbytes = Number(options['mbytes'] ?? 200)
   const chunk = Number(options['write'] ?? 65160)
   const checks = Number(options['csum'] ?? 0)

@@ -11,6 +11,7 @@ import { OPTIONAL } from '#lab/catalogue'
 import { type Cable, createCable } from '#lab/world'
 import { type Packet, writeFrame } from '#wire/inet'
 import { PcapWriter } from '#wire/pcap'
+import { warmed } from './lan.ts'
 
 const LINK = { delayNs: 10_000, rateBps: 1e9, loss: 0 }
 const INTERVAL_NS = 10_000
@@ -140,6 +141,10 @@ class Traffic {
 
 /** Runs the workload; `cpu_s` is around the run alone. */
 export function hops(options: Record<string, string>): Record<string, number | string> {
+  return warmed(options, { packets: '20000' }, stream)
+}
+
+function stream(options: Record<string, string>): Record<string, number | string> {
   const routers = Number(options['routers'] ?? 10)
   const packets = Number(options['packets'] ?? 200_000)
   const size = Number(options['size'] ?? 64)

@@ -117,6 +117,20 @@ export class Wakeup implements Waiter {
   }
 }
 
+/**
+ * Runs a workload; with --warm=1 a small one before it, in a world of its own, so that the engine is measured without its
+ * compiler's warming up. (That is most of what a short run takes, and nothing that ns-3, compiled beforehand, has.)
+ */
+export function warmed(
+  options: Record<string, string>,
+  less: Record<string, string>,
+  run: (options: Record<string, string>) => Record<string, number | string>,
+): Record<string, number | string> {
+  const warm = Number(options['warm'] ?? 0)
+  if (warm === 1) run({ ...options, ...less })
+  return { ...run(options), warm }
+}
+
 export function cpuS(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6

@@ -7,7 +7,7 @@ import { SECOND, Simulator } from '#base/sim'
 import type { KernelHost, OpenFile, SockAddr } from '#kernel/core'
 import type { NetDevice } from '#kernel/net'
 import { Switch } from '#lab/world'
-import { addCard, benchImage, cpuS, defaultRoute, makeHost, Scheduler, type Task, tcpSocket } from './lan.ts'
+import { addCard, benchImage, cpuS, defaultRoute, makeHost, Scheduler, type Task, tcpSocket, warmed } from './lan.ts'
 
 const SHAPE = { delayNs: 1_000, rateBps: 1e9, loss: 0 }
 const CLIENTS = 0x0a010000
@@ -134,6 +134,10 @@ class Server implements Task {
 
 /** Runs the workload; `cpu_s` is around the run alone. */
 export function lantcp(options: Record<string, string>): Record<string, number | string> {
+  return warmed(options, { conns: '10000' }, connections)
+}
+
+function connections(options: Record<string, string>): Record<string, number | string> {
   const hosts = Number(options['hosts'] ?? 10)
   const wanted = Number(options['conns'] ?? 5000)
   const servers = Math.max(1, Math.floor(hosts / 5))

@@ -6,7 +6,6 @@ const WORKLOADS: Record<string, () => Promise<(options: Record<string, string>) 
   bulk: async () => (await import('./bulk.ts')).bulk,
   idle: async () => (await import('./idle.ts')).idle,
   hosts: async () => (await import('./hosts.ts')).hosts,
-  explore: async () => (await import('./explore.ts')).exploreBench,
   start: async () => (await import('./start.ts')).startBench,
 }
 
@@ -24,10 +23,10 @@ Measure the engine; one line of JSON a run, rates by CPU time.
          one TCP connection over 1 Gbit/s and 1 ms; 1: every frame as bytes, its checksum judged
   idle   --hosts=1000
          whole Linux hosts on one switch, ten seconds without work
+  hops, lantcp, bulk --warm=0|1
+         1: a small run before, for the compiler's sake, that isn't measured
   hosts  --hosts=100
          a whole lab of so many hosts: the memory of the process
-  explore --seeds=200 --article=src/article/explore/golden/failover.md
-         faults befall a failover lab of three hosts, thirty virtual seconds a seed
   start  --runs=9 --article=src/backend/conformance/ip/ttl.md
          kaidoku run as a new process: ms to its first output`
 
