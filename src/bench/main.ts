@@ -6,6 +6,7 @@ const WORKLOADS: Record<string, () => Promise<(options: Record<string, string>) 
   bulk: async () => (await import('./bulk.ts')).bulk,
   idle: async () => (await import('./idle.ts')).idle,
   hosts: async () => (await import('./hosts.ts')).hosts,
+  explore: async () => (await import('./explore.ts')).exploreBench,
   start: async () => (await import('./start.ts')).startBench,
 }
 
@@ -27,6 +28,8 @@ Measure the engine; one line of JSON a run, rates by CPU time.
          1: a small run before, for the compiler's sake, that isn't measured
   hosts  --hosts=100
          a whole lab of so many hosts: the memory of the process
+  explore --seeds=200 --article=src/article/explore/golden/failover.md
+         faults befall a failover lab of three hosts, thirty virtual seconds a seed
   start  --runs=9 --article=src/backend/conformance/ip/ttl.md
          kaidoku run as a new process: ms to its first output`
 
