@@ -46,6 +46,9 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
   'iperf/bytes.md':
     'the payload is of chance; when what was read is acknowledged depends on the time that programs take',
   'iperf/udp.md': 'the payload is of chance, and stamped with the time',
+  'ipvs/ipv6-direct-tunnel.md': 'solicitations of routers come at moments of chance',
+  'ipvs/ipv6-nat.md': 'solicitations of routers come at moments of chance',
+  'ipvs/thresholds.md': TIME,
   'ldirectord/cleanstop.md': LDIRECTORD,
   'ldirectord/combined.md': LDIRECTORD,
   'ldirectord/connect.md': LDIRECTORD,

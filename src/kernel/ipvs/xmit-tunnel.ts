@@ -104,6 +104,8 @@ function fill(outer: Packet, { bytes, srcPort, dstPort, checksum, protocol }: Wr
   outer.mark = packet.mark
   outer.priority = packet.priority
   outer.iif = packet.iif
+  // What came in pieces leaves in pieces no larger, wrapped as it is.
+  if (outer.src6 === undefined && packet.src6 === undefined) outer.extra = packet.extra
   setProperty(outer)
 }
 
