@@ -8,6 +8,8 @@ function parse(line: string) {
 
 test.each([
   ['-SA -p ++79 -c 3 -i u100 web', { flags: 18, destinationPort: 79, portStep: 'sent', count: 3, intervalNs: 100_000 }],
+  ['-2 -i u999999 web', { intervalNs: 999_999_000 }],
+  ['-2 -i u1000000 web', { intervalNs: 0 }],
   ['-2 -s 5000 -k -d 40 -e hello web', { mode: 'udp', sourcePort: 5000, keepPort: true, dataSize: 40 }],
   ['--icmp-ts web', { mode: 'icmp', icmpType: 13 }],
   ['-C 5 --icmp-gw 10.0.0.9 web', { mode: 'icmp', icmpType: 5, icmpGateway: 0x0a000009 }],

@@ -459,6 +459,8 @@ function apply(options: HpingOptions, modes: Set<Mode>, name: string, value: str
       return options.count <= 0 ? 'count must > 0' : undefined
     case 'interval':
       options.intervalNs = value.startsWith('u') ? number(value.slice(1)) * 1e3 : number(value) * 1e9
+      // A second or more in microseconds is no timeval: setitimer(2) refuses it, and the timer never runs.
+      if (value.startsWith('u') && options.intervalNs >= 1e9) options.intervalNs = 0
       return undefined
     case 'fast':
       options.intervalNs = 1e7
