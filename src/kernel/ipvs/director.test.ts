@@ -142,6 +142,37 @@ test('a packet’s way is told', () => {
   ])
 })
 
+test('drop_entry: connections that nobody answered are forgotten before their time', () => {
+  const { add, addServer, pass, ipvs, sim } = director()
+  add(IPPROTO_TCP, 80)
+  addServer(IPPROTO_TCP, 80, 1)
+  for (let port = 1000; port < 1200; port++) pass(syn(port))
+  sim.run(sim.nowNs + 10e9)
+  expect(ipvs.conns.count).toBe(200)
+  ipvs.settings.dropEntry = 3
+  ipvs.defence.update()
+  sim.run(sim.nowNs + 20e9)
+  // A 32nd of the table a second: about half of them in twenty.
+  expect(ipvs.conns.count).toBeGreaterThan(60)
+  expect(ipvs.conns.count).toBeLessThan(150)
+  ipvs.settings.dropEntry = 0
+  ipvs.defence.update()
+  const left = ipvs.conns.count
+  sim.run(sim.nowNs + 20e9)
+  expect(ipvs.conns.count).toBe(left)
+})
+
+test('secure_tcp and automatic modes follow the memory', () => {
+  const { ipvs } = director()
+  ipvs.settings.secureTcp = 1
+  ipvs.settings.dropEntry = 1
+  ipvs.defence.update()
+  expect([ipvs.settings.secureTcp, ipvs.protocol(IPPROTO_TCP)!.secure]).toEqual([1, false])
+  ipvs.settings.amemthresh = 1_000_000
+  ipvs.defence.update()
+  expect([ipvs.settings.secureTcp, ipvs.settings.dropEntry, ipvs.protocol(IPPROTO_TCP)!.secure]).toEqual([2, 2, true])
+})
+
 test('CRC-32C: the check value of the catalogue', () => {
   expect(crc32c(new TextEncoder().encode('123456789'), 0, 9)).toBe(0xe3069283)
 })
