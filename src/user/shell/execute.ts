@@ -71,8 +71,9 @@ function* runLines(shell: Shell, _source: string, statements: readonly Statement
 export function* runScript(shell: Shell, script: ParsedScript | CompoundList, source: string): Body<number> {
   const before = { source: shell.source, position: shell.position }
   shell.source = source
-  shell.status = 0
   const { commands } = script
+  // What is in it sees the status from before.
+  if (commands.length === 0) shell.status = 0
   for (const [i, statement] of commands.entries()) {
     yield* runStatement(shell, statement, i === commands.length - 1 && shell.traps.size === 0)
   }
