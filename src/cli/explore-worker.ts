@@ -9,6 +9,7 @@ import type { SeedResult, WorkerJob } from './explore-pool.ts'
 export function exploreWorker(): void {
   // Ctrl-C goes to all of a terminal's processes; the parent says what happens.
   process.on('SIGINT', () => {})
+  process.on('disconnect', () => process.exit(0))
   let exploration: Promise<Exploration> | undefined
   process.on('message', (message: WorkerJob | { from: number; to: number }) => {
     if ('file' in message) {

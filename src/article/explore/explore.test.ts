@@ -47,6 +47,10 @@ describe('planted faults are found within 200 seeds and shrunk to at most two ev
     ['failback', ['one-owner'], /^10\.0\.0\.100 is claimed by r\d .* while r\d .* answers for it$/],
     ['failback', ['served'], /^requests failed from /],
     ['fallback', ['clears'], /^not so 1\d\.\d+ s after the last fault/],
+    // The same with the daemons themselves.
+    ['lvs-arp', ['one-owner', 'served'], /^10\.0\.0\.100 is claimed by web1 .* while director .* answers for it$/],
+    ['ldirectord', ['clears'], /^not so 1\d\.\d+ s after the last fault/],
+    ['heartbeat', ['one-owner'], /^10\.0\.0\.100 is claimed by node\d .* while node\d .* answers for it$/],
   ])(
     '%s: %s',
     async (name, names, what) => {
@@ -63,9 +67,9 @@ describe('planted faults are found within 200 seeds and shrunk to at most two ev
       const replay = read(exploration.replay(failure), `${name}-broken.md`)
       expect(passed(await runArticle(createSimBackend(), replay, { seed: failure.seed }))).toBe(true)
       const { violations } = await checkInvariants(openLab, replay, replay.front.seed ?? 1)
-      expect(violations).toEqual([failure.violation])
+      expect(violations).toContainEqual(failure.violation)
     },
-    120_000,
+    240_000,
   )
 })
 
@@ -325,6 +329,7 @@ test('a starting point further down, and the replay of a shared seed', async () 
   const [violation] = violations
   const replay = exploration.replay({
     invariant: exploration.invariants[0]!,
+    together: exploration.invariants,
     seed: 7,
     schedule,
     violation: violation!,

@@ -70,22 +70,25 @@ export class Exploration {
   /** What a seed breaks: undefined, or the failure as it was drawn. */
   async explore(seed: number): Promise<Failure | undefined> {
     const schedule = this.scheduleOf(seed)
-    return this.#failureOf(seed, schedule, await this.run(seed, schedule))
+    return this.#failureOf(seed, schedule, await this.run(seed, schedule), this.invariants)
   }
 
   /** The same failure with the fewest faults, and with a plain seed if it doesn't need its own. */
   async shrink(failure: Failure, onRun?: () => void): Promise<Failure> {
-    // Alone: what other invariants' requests do to the lab isn't needed to see it.
-    const only = [failure.invariant]
     let best = failure
+    let together: readonly Invariant[] = [failure.invariant]
     const fails = async (seed: number, schedule: Schedule): Promise<boolean> => {
       onRun?.()
-      const found = this.#failureOf(seed, schedule, await this.run(seed, schedule, only))
-      if (!found) return false
+      const found = this.#failureOf(seed, schedule, await this.run(seed, schedule, together), together)
+      if (found?.invariant !== failure.invariant) return false
       best = found
       return true
     }
-    if (!(await fails(failure.seed, failure.schedule))) return failure
+    // Alone, if that shows it: but what other invariants request may be what it takes.
+    if (!(await fails(failure.seed, failure.schedule))) {
+      together = this.invariants
+      if (!(await fails(failure.seed, failure.schedule))) return failure
+    }
     await shrinkSchedule(best.schedule, (schedule) => fails(failure.seed, schedule))
     for (const seed of PLAIN_SEEDS) if (seed !== best.seed && (await fails(seed, best.schedule))) break
     return best
@@ -96,10 +99,15 @@ export class Exploration {
     return replayArticle(this.article, this.from, failure)
   }
 
-  #failureOf(seed: number, schedule: Schedule, { beganNs, violations }: Outcome): Failure | undefined {
+  #failureOf(
+    seed: number,
+    schedule: Schedule,
+    { beganNs, violations }: Outcome,
+    together: readonly Invariant[],
+  ): Failure | undefined {
     const [violation] = violations
     if (!violation) return undefined
     const invariant = this.invariants.find((each) => each.name === violation.invariant)!
-    return { invariant, seed, schedule, violation, beganNs }
+    return { invariant, together, seed, schedule, violation, beganNs }
   }
 }

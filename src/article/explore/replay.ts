@@ -11,6 +11,8 @@ import { type Schedule, waitsOf } from './schedule.ts'
 
 export interface Failure {
   invariant: Invariant
+  /** Those that were watched: the requests of others may be what it takes. */
+  together: readonly Invariant[]
   seed: number
   schedule: Schedule
   violation: Violation
@@ -26,7 +28,7 @@ function replayTime({ invariant, violation, beganNs }: Failure): number {
 
 /** The text of that article. */
 export function replayArticle(article: Article, from: StartingPoint, failure: Failure): string {
-  const { invariant, seed, schedule, violation } = failure
+  const { together, seed, schedule, violation } = failure
   const newline = article.text.includes('\r\n') ? '\r\n' : '\n'
   const lines: string[] = []
   const { before, after } = waitsOf(schedule, replayTime(failure))
@@ -35,17 +37,18 @@ export function replayArticle(article: Article, from: StartingPoint, failure: Fa
     lines.push(`lab# ${formatVerb(verb)}`)
   })
   lines.push(`lab# wait ${formatDuration(Math.max(after, 1) * TENTH_NS)}`)
-  const [begin, end] = invariant.range
   const at = formatTime(violation.atNs)
   const texts = [
     above(article, from).trimEnd(),
     '',
     'What must hold from here on:',
     '',
-    // In a list or a quote its lines begin with what the fence's first one doesn't show; it stands alone here.
-    unindented(article.text.slice(begin, end), invariant.at.column - 1),
-    '',
-    `It is broken at ${at} s: ${violation.what}.`,
+    ...together.flatMap(({ range: [begin, end], at: { column } }) => [
+      // In a list or a quote its lines begin with what the fence's first one doesn't show; it stands alone here.
+      unindented(article.text.slice(begin, end), column - 1),
+      '',
+    ]),
+    `\`${violation.invariant}\` is broken at ${at} s: ${violation.what}.`,
     '',
     '```console',
     ...lines,
