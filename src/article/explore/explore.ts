@@ -3,7 +3,7 @@ import type { Article, Invariant } from '#article/format'
 import { RandomStream } from '#base/sim'
 import type { OpenLab } from './lab.ts'
 import { type Failure, replayArticle } from './replay.ts'
-import { type Outcome, runSchedule, type StartingPoint, startingPoint } from './run.ts'
+import { type Outcome, runSchedule, type StartingPoint, startingPoint, TENTH_NS } from './run.ts'
 import {
   type Choice,
   commonScope,
@@ -90,6 +90,12 @@ export class Exploration {
       if (!(await fails(failure.seed, failure.schedule))) return failure
     }
     await shrinkSchedule(best.schedule, (schedule) => fails(failure.seed, schedule))
+    // What comes after it was seen to be broken has nothing to do with that.
+    if (failure.invariant.rule.kind !== 'afterwards') {
+      const { schedule, violation, beganNs } = best
+      const before = schedule.filter(({ at }) => beganNs + at * TENTH_NS < violation.atNs)
+      if (before.length < schedule.length) await fails(best.seed, before)
+    }
     for (const seed of PLAIN_SEEDS) if (seed !== best.seed && (await fails(seed, best.schedule))) break
     return best
   }

@@ -1,7 +1,8 @@
 /**
  * The fewest and simplest faults that still break an invariant. First events are left out: ever smaller parts of the
- * schedule (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002), a fault with its end
- * counting as one part, then each event alone. Then what is left is moved to rounder and earlier times, and made milder.
+ * schedule (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002). A fault goes with its end: one
+ * that never ends would be another fault, which breaks other things. Then what is left is moved to rounder and earlier
+ * times, and made milder.
  */
 import type { LabVerb } from '#lab/faults'
 import { type FaultEvent, type Schedule, spread } from './schedule.ts'
@@ -28,10 +29,6 @@ export async function shrinkSchedule(schedule: Schedule, stillFails: StillFails)
   }
 
   await leaveOut(faultsOf(best), attempt)
-  await leaveOut(
-    best.map((event) => [event]),
-    attempt,
-  )
   for (let again = true; again; ) {
     again = false
     for (let i = 0; i < best.length; i++) {

@@ -129,7 +129,7 @@ Exit status: 0 all held, 1 one was broken or a run stopped, 2 a mistake in the a
       found.tellFailure(drawn, failure, saved)
       told.push({ name: invariant, what: failure.violation.what, saved })
     }
-    await found.finish(options.junit, told)
+    await found.finish(options.junit, told, stop.signal.aborted)
     if (stop.signal.aborted) return INTERRUPTED
     if (found.results.some(({ bug }) => bug !== undefined)) return 3
     return found.failures > 0 || found.stopped > 0 ? 1 : 0
@@ -259,7 +259,7 @@ class Found {
   }
 
   /** The closing lines, and the report. */
-  async finish(junit: string | undefined, told: Told[]): Promise<void> {
+  async finish(junit: string | undefined, told: Told[], interrupted = false): Promise<void> {
     const done = this.results.length
     const rate = this.#ms > 0 ? Math.round((done / this.#ms) * 60_000) : 0
     const why = this.results.filter(({ stopped }) => stopped !== undefined)
@@ -275,7 +275,8 @@ class Found {
     } else {
       for (const { seed, stopped } of why.slice(0, 3)) printError(`kaidoku: seed ${seed}: ${stopped}`)
       if (why[0]?.bug) printError(why[0].bug)
-      const mark = this.failures + this.stopped + told.length > 0 ? paint('red', 'FAIL') : paint('green', 'pass')
+      const good = interrupted ? paint('yellow', 'interrupted') : paint('green', 'pass')
+      const mark = this.failures + this.stopped + told.length > 0 ? paint('red', 'FAIL') : good
       const also = this.stopped > 0 ? `, ${this.stopped} stopped` : ''
       print(`${mark} ${this.#file}: ${done} seeds, ${this.failures} broken${also}, ${rate} seeds a minute`)
     }
