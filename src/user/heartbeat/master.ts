@@ -11,13 +11,14 @@ import { type ApiView, answer } from './api.ts'
 import type { AuthKeys } from './authkeys.ts'
 import type { HaConfig, Medium } from './configuration.ts'
 import type { HaLog, Level } from './log.ts'
-import { Loop } from './loop.ts'
-import { closeMedium, fifoChild, openMedium, readChild, writeChild } from './media.ts'
+import { Loop, type Source } from './loop.ts'
+import { closeMedium, fifoChild, openMedium, readChild, tellClosed, writeChild } from './media.ts'
 import { emitMessage, HaMessage, parseLines, parseMessage, signedLines } from './message.ts'
 import { type HaNode, hexField } from './nodes.ts'
 import { pidOrder } from './pid-order.ts'
 import { Protocol, type ProtocolHost } from './protocol.ts'
 import { type ResourceHost, Resources, type Work } from './resources.ts'
+import { signalWords } from './signal-words.ts'
 import { clientChild, workChild, workName } from './work.ts'
 
 const REGISTER = '/run/heartbeat/register'
@@ -94,6 +95,11 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
   #lastClient: number
   #lastS = 0
   readonly #clientPids: (number | undefined)[] = []
+  /** Media of which one process has died and the other not yet. */
+  readonly #recovering = new Set<number>()
+  readonly #listening = new Map<number, { source: Source; fd: number }[]>()
+  /** By their places in the table that all of them share: the master, the FIFO's reader, a writer and a reader for each medium. */
+  readonly #processes: number[] = []
 
   constructor(sys: Sys, setup: MasterSetup) {
     this.sys = sys
@@ -175,6 +181,7 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
   *serve(): Body<number> {
     const { sys } = this
     sys.setName('heartbeat', ['heartbeat: master control process'])
+    this.#processes[0] = sys.pid
     if (!(yield* this.#startFifo())) return 1
     for (let i = 0; i < this.config.media.length; i++) if (!(yield* this.#startMedium(i))) return 1
     this.#handleSignals()
@@ -253,8 +260,8 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
   *#startFifo(): Body<boolean> {
     const channel = yield* this.#channel()
     if (!channel) return false
-    const master = this.sys.pid
-    const pid = this.sys.fork((child) => fifoChild(child, this.#log.of(child), channel.other, master))
+    const pid = this.sys.fork((child) => fifoChild(child, this.#log.of(child), channel.other, this.#processes))
+    this.#processes[1] = pid
     this.sys.close(channel.other)
     this.#track(pid, { kind: 'core', name: 'HBFIFO', medium: -1 })
     this.#listen(channel.own, PRIORITY.fifo, (bytes) => {
@@ -277,13 +284,16 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
     if (!write || !read) return false
     const { auth } = this.#setup
     const writer = this.sys.fork((child) => writeChild(child, this.#log.of(child), write.other, sockets, medium, auth))
+    this.#processes[2 + 2 * index] = writer
     this.#track(writer, { kind: 'core', name: 'HBWRITE', medium: index })
     const reader = this.sys.fork((child) => readChild(child, this.#log.of(child), read.other, sockets, medium))
+    this.#processes[3 + 2 * index] = reader
     this.#track(reader, { kind: 'core', name: 'HBREAD', medium: index })
     closeMedium(this.sys, this.#log, sockets, medium)
     for (const fd of [write.other, read.other]) this.sys.close(fd)
     this.#writers[index] = write.own
-    this.#listen(read.own, PRIORITY.read, (bytes) => this.#arrived(medium, bytes))
+    const source = this.#listen(read.own, PRIORITY.read, (bytes) => this.#arrived(medium, bytes))
+    this.#listening.set(index, [{ source, fd: read.own.fd }])
     return true
   }
 
@@ -291,10 +301,10 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
    * A child's messages. Its queue is said to hold none, so that nothing arrives behind the loop's back; and therefore the
    * loop doesn't look at the descriptor while it sleeps: what comes waits until something else wakes it.
    */
-  #listen(channel: Channel, priority: number, take: (bytes: Uint8Array) => void): void {
+  #listen(channel: Channel, priority: number, take: (bytes: Uint8Array) => void): Source {
     const pending = () => (channel.file.poll() & POLLIN) !== 0
     const { sys } = this
-    this.#loop.add({
+    const source: Source = {
       priority,
       prepare: pending,
       check: pending,
@@ -305,7 +315,9 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
         take(got.value.bytes)
         return true
       },
-    })
+    }
+    this.#loop.add(source)
+    return source
   }
 
   #track(pid: number, what: Tracked): void {
@@ -363,26 +375,37 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
       for (;;) {
         const ended = yield* this.sys.waitpid(-1, { noHang: true })
         if (!ended.ok || !ended.value) break
-        this.#died(ended.value.pid, ended.value.exit, ended.value.signal)
+        yield* this.#died(ended.value.pid, ended.value.exit, ended.value.signal)
       }
     }
   }
 
-  #died(pid: number, exit: number | undefined, signal: Signal | undefined): void {
+  *#died(pid: number, exit: number | undefined, signal: Signal | undefined): Body<void> {
     const what = this.#tracked.get(pid)
     this.#tracked.delete(pid)
-    if (what?.kind === 'work') {
-      if (!this.shuttingDown && (exit ?? 1) !== 0) {
-        if (signal) this.say('WARN', `Managed ${what.name} process ${pid} killed by signal ${signal}`)
-        else this.say('WARN', `Managed ${what.name} process ${pid} exited with return code ${exit}.`)
-      }
-      this.resources.ended(what.name)
-    }
-    if (what?.kind === 'core') this.#coreDied(pid, what.name, what.medium)
-    if (what?.kind === 'client') this.#clientDied(pid, what.index, exit, signal)
+    if (!what || what.kind === 'other') return
+    if (!this.shuttingDown) this.#tellDeath(pid, what, exit, signal)
+    if (what.kind === 'work') this.resources.ended(what.name)
+    else if (what.kind === 'client') this.#clientDied(what.index, exit)
+    else yield* this.#coreDied(pid, what.name, what.medium)
   }
 
-  #coreDied(pid: number, name: string, medium: number): void {
+  /** Of resources' processes only it is told if they were killed. */
+  #tellDeath(
+    pid: number,
+    what: Exclude<Tracked, { kind: 'other' }>,
+    exit: number | undefined,
+    signal: Signal | undefined,
+  ): void {
+    const name = what.kind === 'client' ? this.config.clients[what.index]!.command : what.name
+    if (signal) this.say('WARN', `Managed ${name} process ${pid} killed by signal ${signalWords(signal)}.`)
+    else if (what.kind !== 'work') {
+      this.say(exit === 0 ? 'info' : 'WARN', `Managed ${name} process ${pid} exited with return code ${exit}.`)
+    }
+  }
+
+  /** The reader of the FIFO is replaced alone; of a medium's two processes the other one has to go first. */
+  *#coreDied(pid: number, name: 'HBFIFO' | 'HBWRITE' | 'HBREAD', medium: number): Body<void> {
     this.#core--
     if (this.shuttingDown) {
       this.say('info', `Core process ${pid} exited. ${this.#core} remaining`)
@@ -392,9 +415,39 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
       this.#loop.end()
       return
     }
-    throw new NotModelled(
-      `heartbeat: its process ${name} ${medium < 0 ? '' : `of medium ${medium} `}(${pid}) died, and is started again`,
-    )
+    if (name === 'HBFIFO') {
+      this.say('WARN', `Restarting ${name} process.`)
+      yield* this.#startFifo()
+      // One more is counted, though it has the old one's place.
+      this.#processes.push(0)
+      return
+    }
+    if (!this.#recovering.has(medium)) {
+      this.#recovering.add(medium)
+      const what = 'Beginning communications restart process for comm channel'
+      this.say('ERROR', `${name} process died.  ${what} ${medium}.`)
+      this.#stopMedium(medium)
+      return
+    }
+    this.#recovering.delete(medium)
+    this.say('ERROR', `Both comm processes for channel ${medium} have died.  Restarting.`)
+    if (yield* this.#startMedium(medium)) this.say('info', 'Communications restart succeeded.')
+    else throw new NotModelled(`heartbeat: medium ${medium} can't be opened again`)
+  }
+
+  #stopMedium(index: number): void {
+    for (const [pid, what] of this.#tracked) {
+      if (what.kind === 'core' && what.medium === index) this.sys.kill(pid, 'SIGKILL')
+    }
+    for (const { source, fd } of this.#listening.get(index) ?? []) {
+      this.#loop.remove(source)
+      this.sys.close(fd)
+    }
+    this.#listening.delete(index)
+    const writer = this.#writers[index]
+    if (writer) this.sys.close(writer.fd)
+    this.#writers[index] = undefined
+    tellClosed(this.#log, this.config.media[index]!)
   }
 
   // Messages.
@@ -716,12 +769,10 @@ export class Master implements ProtocolHost, ResourceHost, ApiView {
     this.#popDeadtime()
   }
 
-  #clientDied(pid: number, index: number, exit: number | undefined, signal: Signal | undefined): void {
+  #clientDied(index: number, exit: number | undefined): void {
     const { command } = this.config.clients[index]!
     this.#clientPids[index] = undefined
     if (!this.shuttingDown) {
-      if (exit !== undefined && exit !== 0) this.say('ERROR', `Client ${command} exited with return code ${exit}.`)
-      if (signal) this.say('ERROR', `Client ${command} (pid=${pid}) killed by signal ${signal}.`)
       if (exit !== 100) {
         this.say('ERROR', `Respawning client "${command}":`)
         this.#startClient(index)

@@ -125,9 +125,13 @@ function ownAddress(sys: Sys, device: string): number {
 export function closeMedium(sys: Sys, log: HaLog, sockets: MediumSockets, medium: Medium): void {
   sys.close(sockets.write)
   if (sockets.read !== sockets.write) sys.close(sockets.read)
-  if (medium.type === 'bcast') {
-    log.say('info', `glib: UDP Broadcast heartbeat closed on port ${medium.port} interface ${medium.name} - Status: 1`)
-  }
+  tellClosed(log, medium)
+}
+
+/** Only broadcasts tell. */
+export function tellClosed(log: HaLog, { type, name, port }: Medium): void {
+  if (type === 'bcast')
+    log.say('info', `glib: UDP Broadcast heartbeat closed on port ${port} interface ${name} - Status: 1`)
 }
 
 /** Sends what the master says. */
@@ -252,7 +256,7 @@ function echoed(packet: Uint8Array, ident: number, medium: Medium): Uint8Array |
 }
 
 /** Hands on what scripts write into the FIFO, message by message; and looks whether the master lives. */
-export function* fifoChild(sys: Sys, log: HaLog, channel: number, master: number): Body<number> {
+export function* fifoChild(sys: Sys, log: HaLog, channel: number, processes: readonly number[]): Body<number> {
   sys.setName('heartbeat', ['heartbeat: FIFO reader'])
   sys.sigaction('SIGTERM', 'default')
   const opened = yield* sys.open(FIFO, O_NONBLOCK)
@@ -262,12 +266,7 @@ export function* fifoChild(sys: Sys, log: HaLog, channel: number, master: number
   yield* sys.open(FIFO, O_WRONLY)
   let text = ''
   for (;;) {
-    if (!sys.kill(master, 0).ok) {
-      log.say('CRIT', 'Emergency Shutdown: Master Control process died.')
-      log.say('CRIT', 'Emergency Shutdown(MCP dead): Killing ourselves.')
-      yield* log.flush()
-      return 15
-    }
+    if (!sys.kill(processes[0]!, 0).ok) return yield* mourn(sys, log, processes)
     const ready = yield* sys.poll([{ fd, events: POLLIN }], 1e9)
     if (!ready.ok || ready.value.length === 0) continue
     const got = yield* sys.read(fd, 65_536)
@@ -285,4 +284,19 @@ export function* fifoChild(sys: Sys, log: HaLog, channel: number, master: number
         )
     }
   }
+}
+
+/** Without the master nothing goes on. */
+function* mourn(sys: Sys, log: HaLog, processes: readonly number[]): Body<number> {
+  log.say('CRIT', 'Emergency Shutdown: Master Control process died.')
+  // A place that nobody has counts as number 0: the whole group.
+  sys.sigaction('SIGTERM', 'ignore')
+  for (const pid of processes) {
+    if (pid === sys.pid) continue
+    log.say('CRIT', `Killing pid ${pid} with SIGTERM`)
+    sys.kill(pid, 'SIGTERM')
+  }
+  log.say('CRIT', 'Emergency Shutdown(MCP dead): Killing ourselves.')
+  yield* log.flush()
+  return 15
 }
