@@ -117,4 +117,8 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
   'ipvs/scheduler-wrr.md': TIME,
   'ipvs/reuse-mode.md':
     'a port comes again with sequence numbers of chance, which are held to those of its first connection',
+  'ipvs/locality-expiration.md': TIME,
+  'ipvs/service-again.md': TIME,
+  'ipvs/thresholds-time.md': TIME,
+  'ipvs/defences.md': 'which half-open connections are forgotten before their last SYN and ACK is of chance',
 }
