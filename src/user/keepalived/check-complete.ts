@@ -21,12 +21,12 @@ const DEFAULT_SCHEDULER = 'wlc'
 
 export function* completeChecks(sys: Sys, config: Configuration, check: CheckConfig): Body<void> {
   linkGroups(config, check)
-  check.servers = check.servers.filter((server) => {
-    if (server.servers.length > 0) return true
-    config.wrong(`Virtual server ${showServer(server)} has no real servers - ignoring`)
-    return false
-  })
-  for (const server of check.servers) {
+  for (const server of [...check.servers]) {
+    if (server.servers.length === 0) {
+      config.wrong(`Virtual server ${showServer(server)} has no real servers - ignoring`)
+      check.servers = check.servers.filter((each) => each !== server)
+      continue
+    }
     completeProtocol(config, server)
     completeReals(config, check, server)
     completeQuorum(config, server)

@@ -155,7 +155,6 @@ class CheckDaemon {
     const { lvsSync } = global
     if (!lvsSync || lvsSync.instance !== undefined) return
     this.#sync = new SyncDaemon(this.#sys, log, lvsSync, undefined)
-    this.#sync.stop()
     this.#sync.startBoth()
   }
 
@@ -178,7 +177,7 @@ class CheckDaemon {
 
   #ends(): void {
     this.#notifier.closeFifos()
-    this.#sync?.stop()
+    this.#sync?.stopBoth()
     this.#sys.unlink(this.#child.pidFile)
     stopLines(this.#sys, this.#child.log)
     closeAll(this.#sys)

@@ -6,7 +6,7 @@ import type { Script } from './scripts.ts'
 export const IPPROTO_TCP = 6
 export const IPPROTO_UDP = 17
 export const IPPROTO_SCTP = 132
-export const WEIGHT_MOST = 65_535
+export const WEIGHT_MOST = 0x7fff_ffff
 /** A service that remembers its clients does so for so long, unless told otherwise. */
 export const PERSISTENCE_DEFAULT_S = 360
 

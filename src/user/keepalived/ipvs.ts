@@ -81,7 +81,7 @@ export class IpvsControl {
     if (answer.ok || quiet) return true
     const { errno } = answer
     const text = OWN_TEXTS[asked]?.[errno] ?? TEXTS[errno] ?? strerror(errno)
-    this.#log.info(`IPVS cmd IP_VS_SO_SET_${asked}(${COMMANDS[asked]}) error: ${text}(${ERRNO[errno]})${where()}`)
+    this.#log.info(`IPVS cmd IP_VS_SO_SET_${asked}(${COMMANDS[asked]}) error: ${text}(${ERRNO[errno][0]})${where()}`)
     // It is as it should be already.
     if (errno === 'EEXIST') return asked === 'ADD' || asked === 'ADDDEST'
     return errno === 'ENOENT' && (asked === 'DEL' || asked === 'DELDEST')

@@ -23,17 +23,23 @@ export class SyncDaemon {
     this.router = router
   }
 
+  begin(master: boolean): void {
+    this.#start(master ? MASTER : BACKUP)
+  }
+
   become(master: boolean): void {
     this.#end(master ? BACKUP : MASTER, false)
-    this.start(master ? MASTER : BACKUP)
+    this.#start(master ? MASTER : BACKUP)
   }
 
+  /** Also what somebody else has left. */
   startBoth(): void {
-    this.start(MASTER)
-    this.start(BACKUP)
+    this.stopBoth()
+    this.#start(MASTER)
+    this.#start(BACKUP)
   }
 
-  start(state: number): void {
+  #start(state: number): void {
     const { interface: mcastIfn, id, maxLength, port, ttl, group } = this.#config
     const daemon = {
       state,
@@ -47,8 +53,12 @@ export class SyncDaemon {
     this.#ipvs.ask('STARTDAEMON', { type: 'IPVS_CMD_NEW_DAEMON', daemon }, () => '')
   }
 
-  /** Also one that somebody else has left. */
-  stop(): void {
+  /** What it is. */
+  end(): void {
+    this.#end(this.router?.state === 'MASTER' ? MASTER : BACKUP, false)
+  }
+
+  stopBoth(): void {
     this.#end(MASTER, true)
     this.#end(BACKUP, true)
   }
@@ -64,11 +74,8 @@ export function syncDaemonOf(sys: Sys, config: Configuration): SyncDaemon | unde
   if (lvsSync?.instance === undefined) return undefined
   const router = config.vrrp.routers.find(({ name }) => name === lvsSync.instance)
   if (!router) {
-    config.log.info(`(${lvsSync.instance}) Unable to find matching vrrp instance for LVS sync daemon`)
+    config.wrong(`Unable to find vrrp instance ${lvsSync.instance} for lvs_syncd - clearing lvs_syncd config`)
     return undefined
   }
-  const daemon = new SyncDaemon(sys, config.log, lvsSync, router)
-  daemon.stop()
-  daemon.start(BACKUP)
-  return daemon
+  return new SyncDaemon(sys, config.log, lvsSync, router)
 }

@@ -27,6 +27,7 @@ export function parseRoute(config: Configuration, words: Words): VirtualRoute | 
     text: words.all.join(' '),
   }
   let named = false
+  let shown = 'default'
   const address = (text: string, what: string): number | undefined => {
     if (text.includes(':')) throw new NotModelled('keepalived: virtual routes of IPv6')
     const read = parseIpv4(text)
@@ -89,8 +90,13 @@ export function parseRoute(config: Configuration, words: Words): VirtualRoute | 
         made.prefix = found![2] === undefined ? 32 : Number(found![2])
         if (made.prefix > 32) throw new NotModelled(`keepalived: a route with ${word}`)
         made.dst = networkOf(dst, made.prefix)
+        shown = word
       }
     }
+  }
+  if (!made.dontTrack && !made.nic) {
+    config.wrong(`Warning - cannot track route ${shown} with no interface specified, not tracking`)
+    made.dontTrack = true
   }
   return made
 }

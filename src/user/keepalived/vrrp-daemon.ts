@@ -141,6 +141,11 @@ class VrrpDaemon {
       config.reader.report('BAD_IF', 'Non-existent interface specified in configuration')
       return yield* this.#fails()
     }
+    if (global.lvsSync?.instance !== undefined) {
+      log.info(child.reloading ? 'Reinitializing ipvs' : 'Initializing ipvs')
+      // The socket of generic netlink.
+      if (!child.reloading) yield* sys.open('/dev/null')
+    }
     if (!child.reloading) {
       changeAddresses(sys, log, vrrp.staticAddresses, false)
       changeRoutes(sys, log, vrrp.staticRoutes, false)
@@ -308,7 +313,11 @@ class VrrpDaemon {
             address === each.address && prefix === each.prefix && nic?.ifindex === each.nic?.ifindex,
         )
         if (same) same.set = each.set
-        else if (each.set) gone.push(each)
+        else if (each.set) {
+          const shown = `${showAddress(each.address)}/${each.prefix} dev ${each.nic?.name ?? ''}`
+          log.info(`(${router.name}) ip address ${shown}, no longer exist`)
+          gone.push(each)
+        }
       }
       changeAddresses(this.#sys, log, gone, false)
     }
@@ -442,6 +451,9 @@ class VrrpDaemon {
     const pair = this.#pairs.find(({ routers }) => routers.includes(router))
     if (!pair || pair.out < 0) return 'EBADF'
     const address = socketAddress(to, isIpv6(to) ? (router.nic?.ifindex ?? 0) : 0)
+    // The kernel would take whichever of its addresses is nearest, a virtual one too.
+    if (pair.six && router.source !== undefined)
+      this.#sys.bind(pair.out, socketAddress(router.source, pair.nic?.ifindex ?? 0))
     const sent = yield* this.#sys.sendTo(pair.out, bytes, address, { dontWait: true, dontRoute: direct })
     return sent.ok ? undefined : sent.errno
   }
@@ -748,7 +760,7 @@ class VrrpDaemon {
     for (const pid of this.#loop.children.keys()) sys.kill(-pid, 'SIGTERM')
     this.#loop.unread(this.#events)
     sys.close(this.#events)
-    this.#machine.syncDaemon?.stop()
+    this.#machine.syncDaemon?.end()
     if (!this.#child.options.keepVrrp) {
       for (const router of vrrp.routers) if (router.state === 'MASTER') yield* this.#machine.restore(router, true)
     }

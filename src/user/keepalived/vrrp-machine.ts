@@ -566,7 +566,7 @@ export class Machine {
       const ready = up && router.startingScripts === 0 && !router.sync?.starting
       const leads = router.basePriority === OWNER || router.reloadMaster
       if (ready && next === 'MASTER' && leads && router.wanted === 'MASTER') {
-        if (this.syncDaemon?.router === router) this.syncDaemon.become(router.state === 'MASTER')
+        if (this.syncDaemon?.router === router) this.syncDaemon.begin(router.state === 'MASTER')
         if (!router.reloadMaster) {
           router.state = 'BACKUP'
           router.downUs = 1
@@ -576,7 +576,7 @@ export class Machine {
           next === 'BACKUP' && router.wanted === 'MASTER'
             ? router.masterAdvertUs + router.skewOf(1)
             : router.masterDownUs
-        if (this.syncDaemon?.router === router) this.syncDaemon.become(false)
+        if (this.syncDaemon?.router === router) this.syncDaemon.begin(false)
         yield* this.restore(router, false)
         if (ready && next !== 'FAULT') {
           if (router.state !== 'BACKUP') {

@@ -8,6 +8,7 @@ import {
   IN6_ANY,
   IPPROTO_ICMPV6,
   type Ipv6Address,
+  ipv6Bytes,
   isMulticastIpv6,
   Packet,
   parseIpv6Packet,
@@ -78,7 +79,12 @@ export class Raw6Socket extends Inet6Socket {
     packet.src6 = flow.src
     packet.dst6 = flow.dst
     packet.protocol = this.protocol
-    fillTransport(packet, bytes)
+    let payload = bytes
+    if (this.checksumAt >= 0 && this.protocol !== IPPROTO_ICMPV6) {
+      if (bytes.length < this.checksumAt + 2) return fail('EINVAL')
+      payload = withChecksum(bytes, this.checksumAt, flow.src ?? IN6_ANY, flow.dst, this.protocol)
+    }
+    fillTransport(packet, payload)
     if (this.checksumAt >= 0 && packet.raw === RAW_NONE) packet.checksum = -1
     if (this.protocol === IPPROTO_ICMPV6 && bytes.length > 0) this.state.counters.messageOut(bytes[0]!)
     return this.send(packet, bytes.length, route)
@@ -104,6 +110,13 @@ export class Raw6Socket extends Inet6Socket {
     )
   }
 
+  /** IPV6_CHECKSUM: what is wrong isn't for this socket. rawv6_rcv_skb() */
+  checksumRight(packet: Packet): boolean {
+    if (this.checksumAt < 0 || this.protocol === IPPROTO_ICMPV6) return true
+    const { bytes } = this.content(packet)
+    return sumOver(bytes, packet.src6!, packet.dst6!, packet.protocol) === 0xffff
+  }
+
   icmpError(error: Icmp6ErrorInfo): void {
     if (!this.receiveErrors && !this.connected) return
     let [errno, hard] = errorOf6(error.type, error.code)
@@ -112,6 +125,25 @@ export class Raw6Socket extends Inet6Socket {
     if (this.receiveErrors) this.queueError(error, errno, 0, error.quoted.payload)
     if (this.receiveErrors || hard) this.report(errno)
   }
+}
+
+/** The folded sum of a payload and its pseudo-header. RFC 8200 section 8.1 */
+function sumOver(bytes: Uint8Array, src: Ipv6Address, dst: Ipv6Address, protocol: number): number {
+  let sum = protocol + bytes.length
+  for (const part of [ipv6Bytes(src), ipv6Bytes(dst), bytes]) {
+    for (let i = 0; i < part.length; i += 2) sum += (part[i]! << 8) | (part[i + 1] ?? 0)
+  }
+  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x1_0000)
+  return sum
+}
+
+function withChecksum(bytes: Uint8Array, at: number, src: Ipv6Address, dst: Ipv6Address, protocol: number): Uint8Array {
+  const whole = bytes.slice()
+  whole[at] = whole[at + 1] = 0
+  const sum = ~sumOver(whole, src, dst, protocol) & 0xffff
+  whole[at] = sum >> 8
+  whole[at + 1] = sum & 0xff
+  return whole
 }
 
 /** Gives a packet to every raw socket that wants it; whether there was one. */
@@ -127,6 +159,7 @@ export function rawDeliver6(state: State6, packet: Packet, device: NetDevice): b
       const type = packet.raw === RAW_NONE ? packet.icmpType : (packet.buffer[packet.offset] ?? 0)
       if (socket.filter[type >>> 3]! & (1 << (type & 7))) continue
     }
+    if (!socket.checksumRight(packet)) continue
     const copy = packet.clone()
     copy.route = packet.route
     socket.enqueue(copy, device)
