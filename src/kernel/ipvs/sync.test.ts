@@ -281,6 +281,34 @@ describe('a backup and what real masters sent', () => {
   })
 })
 
+test('a Call-ID is told, and kept where there is an engine for it', () => {
+  const { add, addServer, pass, told, run, settings } = master()
+  settings.syncThreshold = [0, 1]
+  add(IPPROTO_UDP, 5060, { flags: IP_VS_SVC_F_PERSISTENT, timeout: 60, peName: 'sip' })
+  addServer(IPPROTO_UDP, 5060, 3)
+  const buffer = new TextEncoder().encode('OPTIONS sip:a SIP/2.0\r\nCall-ID: one@x\r\n\r\n')
+  pass({ protocol: IPPROTO_UDP, srcPort: 1001, dstPort: 5060, buffer, length: buffer.length })
+  run(4)
+  const data = new TextEncoder().encode('one@x')
+  expect(conns(told).map(({ cport, pe }) => [cport, pe])).toEqual([
+    [1001, undefined],
+    [0, { name: 'sip', data }],
+  ])
+  const { packet } = told[0]!
+  const bytes = packet.buffer.slice(packet.offset, packet.offset + packet.length)
+
+  const without = director()
+  processMessage(without.ipvs, 0, bytes)
+  expect(without.ipvs.conns.list().map(({ cport }) => cport)).toEqual([1001])
+
+  const backup = director()
+  backup.add(IPPROTO_UDP, 5060, { flags: IP_VS_SVC_F_PERSISTENT, timeout: 60, peName: 'sip' })
+  processMessage(backup.ipvs, 0, bytes)
+  processMessage(backup.ipvs, 0, bytes)
+  const templates = backup.ipvs.conns.list().filter((cp) => cp.isTemplate)
+  expect(templates.map(({ pe, peData }) => [pe?.name, peData])).toEqual([['sip', data]])
+})
+
 const tshark = spawnSync('tshark', ['--version']).status === 0
 
 test.skipIf(!tshark)(
