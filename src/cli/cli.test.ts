@@ -208,3 +208,38 @@ test('compare with an article that is none, and real commands without --yes', as
     /^kaidoku: (netns: .*|the articles' commands will run as root .*; say --yes if that is meant)\n$/,
   )
 })
+
+describe('explore', () => {
+  const TAKEN = block('a# ip addr add 10.0.0.9/32 dev eth0\nb# ip addr add 10.0.0.9/32 dev lo')
+  const INVARIANT =
+    '```invariant reached\nno request fails for longer than 1s\nfaults befall b\na pings 10.0.0.2\n```\n'
+
+  test('finds, shrinks and saves; what is saved passes run and fails check', async () => {
+    const name = article('explored.md', HEAD + TAKEN + INVARIANT)
+    const found = await kaidoku(['explore', '-n', '20', '-j', '2', '--faults=poweroff', '--junit=explored.xml', name])
+    expect(found.err).toBe('')
+    expect(found.status).toBe(1)
+    expect(found.out).toMatch(
+      /^FAIL reached: no request fails for longer than 1s\n {2}broken with \d+ seeds, first \d+: /,
+    )
+    expect(found.out).toMatch(/\n +\d+\.\d+ {2}poweroff b\n/)
+    expect(found.out).toMatch(/: 20 seeds, \d+ broken, \d+ seeds a minute\n$/)
+    expect(readFileSync(join(folder, 'explored.xml'), 'utf8')).toContain('failures="1"')
+    const saved = 'explored-reached-broken.md'
+    expect((await kaidoku(['run', '-q', saved])).status).toBe(0)
+    const checked = await kaidoku(['check', saved])
+    expect([checked.status, checked.out]).toEqual([1, expect.stringContaining('✗ invariant reached broken')])
+    const held = await kaidoku(['check', name])
+    expect([held.status, held.out]).toEqual([0, expect.stringContaining('✓ invariant reached held')])
+  }, 60_000)
+
+  test('an article without invariants, and one whose invariant never holds', async () => {
+    const none = await kaidoku(['explore', article('none.md', HEAD + TAKEN)])
+    expect([none.status, none.err]).toEqual([2, expect.stringContaining('it states no invariant')])
+    const never = await kaidoku([
+      'explore',
+      article('never.md', HEAD + TAKEN + INVARIANT.replace('10.0.0.2', '10.0.0.7')),
+    ])
+    expect([never.status, never.out]).toEqual([1, expect.stringContaining('is broken without any fault')])
+  }, 60_000)
+})

@@ -21,6 +21,9 @@ describe('parseVerb', () => {
     ['  plug   web1:eth1 ', { verb: 'plug', host: 'web1', interface: 'eth1' }],
     ['poweroff web2', { verb: 'poweroff', host: 'web2' }],
     ['poweron lonely', { verb: 'poweron', host: 'lonely' }],
+    ['pause web2', { verb: 'pause', host: 'web2' }],
+    ['resume web2', { verb: 'resume', host: 'web2' }],
+    ['wait 1.5s', { verb: 'wait', waitNs: 1.5e9 }],
     ['loss lan 5%', { verb: 'loss', network: 'lan', loss: 0.05 }],
     ['loss lan 0%', { verb: 'loss', network: 'lan', loss: 0 }],
     ['delay wan 20ms', { verb: 'delay', network: 'wan', delayNs: 20e6 }],
@@ -32,7 +35,11 @@ describe('parseVerb', () => {
   test.each([
     ['', 'the lab has no ``', 'there is unplug, plug, poweroff, poweron, pause, resume, loss, delay, rate, wait'],
     ['unplg web1:eth0', 'the lab has no `unplg`', 'did you mean `unplug`?'],
-    ['constructor web1', 'the lab has no `constructor`', 'there is unplug, plug, poweroff, poweron, pause, resume, loss, delay, rate, wait'],
+    [
+      'constructor web1',
+      'the lab has no `constructor`',
+      'there is unplug, plug, poweroff, poweron, pause, resume, loss, delay, rate, wait',
+    ],
     ['unplug', '`unplug` takes 1 word', 'write `unplug HOST:INTERFACE`'],
     ['plug web1:eth0 now', '`plug` takes 1 word', 'write `plug HOST:INTERFACE`'],
     ['loss lan', '`loss` takes 2 words', 'write `loss NETWORK PERCENT`'],
@@ -46,6 +53,9 @@ describe('parseVerb', () => {
     ['poweroff web1:eth0', '`web1:eth0` is no host', 'write `web1`'],
     ['loss lam 5%', 'there is no network `lam`', 'did you mean `lan`?'],
     ['rate internet 1mbit', 'there is no network `internet`', 'there is lan, wan'],
+    ['pause web1:eth0', '`web1:eth0` is no host', 'write `web1`'],
+    ['wait soon', '`soon` is no time to wait', 'write it as 2s, at most a day'],
+    ['wait 25h', '`25h` is no time to wait', 'write it as 2s, at most a day'],
     ['loss lan 5', '`5` is no loss', 'write it as 5%'],
     ['loss lan 101%', '`101%` is no loss', 'write it as 5%'],
     ['delay lan -5ms', '`-5ms` is no delay', 'write it as 20ms'],
@@ -61,7 +71,7 @@ test('formatVerb is the inverse of parseVerb', () => {
     const network = pick(plan.networks).name
     const verb: LabVerb = pick<() => LabVerb>([
       () => ({ verb: pick(['plug', 'unplug'] as const), host, interface: iface }),
-      () => ({ verb: pick(['poweroff', 'poweron'] as const), host }),
+      () => ({ verb: pick(['poweroff', 'poweron', 'pause', 'resume'] as const), host }),
       () => ({ verb: 'loss', network, loss: random.below(100_001) / 1000 / 100 }),
       () => ({ verb: 'delay', network, delayNs: random.below(10 ** (1 + random.below(9))) }),
       () => ({ verb: 'delay', network, delayNs: random.below(1e9) * 1000 + random.below(1000) }),
