@@ -67,3 +67,29 @@ function masked(text: string): string {
     .replaceAll(/Client-Date: .*/g, 'Client-Date: ...')
     .replaceAll('\r\n', '\n')
 }
+
+test('servers that talk nonsense are down, and nothing else happens', async () => {
+  const services = ['http', 'smtp', 'imap', 'nntp', 'ldap', 'ftp', 'sip', 'simpletcp', 'dns']
+  const sections = services.map(
+    (service, i) => `virtual=10.9.0.100:${8000 + i}
+    real=10.9.0.2:143 masq
+    service=${service}
+    protocol=tcp
+    receive="answer"
+`,
+  )
+  await write('c.cf', `negotiatetimeout=1\ncheckinterval=1\n${sections.join('')}`)
+  await write('l', 'IP Virtual Server version 1.2.1 (size=4096)\nheading\nheading\n')
+  await lab.command(
+    'd',
+    "cp l t; echo 0 > f; socat TCP-LISTEN:143,fork,reuseaddr SYSTEM:'head -c 3000 /dev/urandom' 2> /dev/null &",
+  )
+  const { status } = await lab.command('d', 'timeout 40 ldirectord -d ./c.cf start > out 2> err < /dev/null; (exit $?)')
+  expect(status).toBe(124)
+  const { output } = await lab.command('d', 'cat err')
+  expect(output.split('DEBUG2: Checking negotiate').length).toBeGreaterThan(2 * services.length)
+  // Once at the beginning, before it is known better (for the last of those that have the same place); never after a check.
+  expect(output.match(/^Added real server/gm)).toHaveLength(1)
+  expect(output).not.toMatch(/Activated|Resetting/)
+  await lab.command('d', 'kill %1')
+}, 60_000)
