@@ -93,6 +93,7 @@ export function loadEngine(host: Host, name: string): Engine | undefined {
   if (all.has(module)) return found
   all.add(module)
   use(host, 'nf_conntrack_sip', 45056, module)
+  use(host, 'nf_conntrack', 188416, 'nf_conntrack_sip')
   use(host, module, 16384, undefined)
   use(host, 'ip_vs', IP_VS_SIZE, module)
   ;(host.base ?? host).log(6, `IPVS: [${name}] pe registered.`)
@@ -111,6 +112,8 @@ function loadFtp(host: Host): void {
   if (all.has('ip_vs_ftp')) return
   all.add('ip_vs_ftp')
   use(host, 'nf_nat', 57344, 'ip_vs_ftp')
+  use(host, 'nf_conntrack', 188416, 'nf_nat')
+  use(host, 'libcrc32c', 16384, 'nf_nat')
   use(host, 'ip_vs_ftp', 16384, undefined)
   use(host, 'ip_vs', IP_VS_SIZE, 'ip_vs_ftp')
   const machine = host.base ?? host

@@ -12,7 +12,7 @@ export class IpvsSettings {
   syncPorts = 1
   syncPersistMode = 0
   /** A thirty-second of the pages that buffers may take, of a machine with as much memory as the lab's. */
-  syncQlenMax = 1375
+  syncQlenMax = 4778
   syncSockSize = 0
   cacheBypass = 0
   expireNodestConn = 0
