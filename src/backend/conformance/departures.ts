@@ -11,6 +11,9 @@ const HEARTBEAT =
 const LDIRECTORD =
   'Perl takes its time to load, and each call of ipvsadm takes some: checks fall at other moments, and more or fewer of them within a command'
 
+const KEEPALIVED =
+  'adverts, checks and gratuitous ARPs come at intervals that begin with a command, and commands take time there: they fall elsewhere, or there is one more'
+
 export const DEPARTURES: Readonly<Record<string, string>> = {
   'bridge/stp-failover.md': 'hellos of the spanning tree fall where the commands are, and those take time there',
   'bridge/stp-loop.md': 'hellos of the spanning tree fall where the commands are, and those take time there',
@@ -58,6 +61,33 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
   'ipvs/ipv6-direct-tunnel.md': 'solicitations of routers come at moments of chance',
   'ipvs/ipv6-nat.md': 'solicitations of routers come at moments of chance',
   'ipvs/thresholds.md': TIME,
+  'keepalived/addresses.md': KEEPALIVED,
+  'keepalived/authentication.md': KEEPALIVED,
+  'keepalived/check-http.md': KEEPALIVED,
+  'keepalived/check-misc-timeout.md': KEEPALIVED,
+  'keepalived/check-misc.md': KEEPALIVED,
+  'keepalived/check-ping.md': KEEPALIVED,
+  'keepalived/check-tcp.md': KEEPALIVED,
+  'keepalived/election-version-3.md': KEEPALIVED,
+  'keepalived/election.md': KEEPALIVED,
+  'keepalived/gratuitous-arp.md': KEEPALIVED,
+  'keepalived/mistakes-running.md': KEEPALIVED,
+  'keepalived/nopreempt.md': KEEPALIVED,
+  'keepalived/notify.md': KEEPALIVED,
+  'keepalived/poweroff.md': KEEPALIVED,
+  'keepalived/preempt-delay.md': KEEPALIVED,
+  'keepalived/processes.md': KEEPALIVED,
+  'keepalived/quorum.md': KEEPALIVED,
+  'keepalived/reload.md': KEEPALIVED,
+  'keepalived/sorry-server.md': KEEPALIVED,
+  'keepalived/sync-daemon.md': KEEPALIVED,
+  'keepalived/sync-group.md': KEEPALIVED,
+  'keepalived/track-interface.md': KEEPALIVED,
+  'keepalived/track-script-fault.md': KEEPALIVED,
+  'keepalived/track-script-weight.md': KEEPALIVED,
+  'keepalived/unicast.md': KEEPALIVED,
+  'keepalived/unplug.md': KEEPALIVED,
+  'keepalived/virtual-servers.md': KEEPALIVED,
   'ldirectord/cleanstop.md': LDIRECTORD,
   'ldirectord/combined.md': LDIRECTORD,
   'ldirectord/connect.md': LDIRECTORD,

@@ -82,6 +82,7 @@ export class KeywordReader {
   *#stream(keywords: readonly Keyword[], wantsStart: boolean): Body<boolean> {
     const { reader } = this
     let needStart = wantsStart
+    let refused = false
     for (;;) {
       const line = yield* reader.line()
       if (line === undefined) return false
@@ -94,7 +95,8 @@ export class KeywordReader {
           needStart = false
           continue
         }
-        this.#skip = 0 // It has no block.
+        this.#skip = 0 // It has no block; what looks like one says nothing.
+        refused = needStart
       }
       if (this.#skip > 0) {
         const last = this.#skipLine(words)
@@ -111,6 +113,7 @@ export class KeywordReader {
       }
       if (first === '}' && this.#level > 0) return false
       const keyword = keywords.find(({ name }) => name === first)
+      if (keyword && refused) continue
       if (keyword) yield* this.#run(keyword, words, line)
       else reader.report('UNKNOWN_KEYWORD', `Unknown keyword '${first}'`)
     }

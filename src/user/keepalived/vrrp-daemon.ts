@@ -27,6 +27,8 @@ import { Machine } from './vrrp-machine.ts'
 import { IPPROTO_VRRP, parseHeader, VRRP_TTL } from './vrrp-packet.ts'
 
 const PRIORITY_CONTROL = 6
+/** A traffic class. */
+const INTERNET_CONTROL = 0xc0
 const SECOND_US = 1_000_000
 
 /** Routers that share a pair of sockets. */
@@ -428,6 +430,7 @@ class VrrpDaemon {
     set('SOL_SOCKET', 'SO_RCVBUF', 0)
     if (pair.six) {
       set(level, 'IPV6_CHECKSUM', 6)
+      set(level, 'IPV6_TCLASS', INTERNET_CONTROL)
       if (pair.group !== undefined) set(level, 'IPV6_MULTICAST_HOPS', VRRP_TTL)
       else set(level, 'IPV6_UNICAST_HOPS', VRRP_TTL)
     } else {
