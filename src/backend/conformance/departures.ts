@@ -71,6 +71,7 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
   'keepalived/election-version-3.md': KEEPALIVED,
   'keepalived/election.md': KEEPALIVED,
   'keepalived/gratuitous-arp.md': KEEPALIVED,
+  'keepalived/ipv6.md': KEEPALIVED,
   'keepalived/mistakes-running.md': KEEPALIVED,
   'keepalived/nopreempt.md': KEEPALIVED,
   'keepalived/notify.md': KEEPALIVED,
