@@ -146,6 +146,25 @@ describe('by order of appearance, so that a mix-up shows', () => {
     expect(talk(1000, 2000)).toEqual(talk(77, 4_294_967_295))
     expect(talk(1000, 2000)[2]).not.toEqual(texts(tcp({ seq: 1000 }), tcp({ seq: 1002, ack: 1, tcpFlags: 16 }))[1])
   })
+
+  test('a SYN after the end begins another connection on the same ports; one before it doesn’t', () => {
+    const twice = (first: number, second: number, end: number) =>
+      texts(tcp({ seq: first, tcpFlags: 2 }), tcp({ seq: first + 5, tcpFlags: end }), tcp({ seq: second, tcpFlags: 2 }))
+    expect(twice(1000, 5000, 17)).toEqual(twice(300, 77, 17))
+    expect(twice(1000, 5000, 4)).toEqual(twice(300, 77, 4))
+    expect(twice(1000, 5000, 16)).not.toEqual(twice(300, 77, 16))
+  })
+
+  test('a query over TCP: its number and its cookie, not its length', () => {
+    const query = (id: number, cookie: number, length = 0) => {
+      const message = new Uint8Array(2 + 12 + 12)
+      message.set([0, 24 + length, id >> 8, id & 255])
+      message.set([0, 10, 0, 8].concat(new Array(8).fill(cookie)), 14)
+      return texts(tcp({ dstPort: 53, tcpFlags: 24, buffer: message, length: message.length }))
+    }
+    expect(query(1, 2)).toEqual(query(0x1234, 99))
+    expect(query(1, 2)).not.toEqual(query(1, 2, 1))
+  })
 })
 
 test('no bytes throw', () => {

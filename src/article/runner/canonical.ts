@@ -17,6 +17,10 @@ import {
   IPPROTO_TCP,
   IPPROTO_UDP,
   isIcmpError,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_RST,
+  TCP_SYN,
 } from '#wire/inet'
 import { formatMac, isGroupMac, readMac } from '#wire/link'
 
@@ -42,6 +46,7 @@ export class Names {
   readonly #chosen: (word: string) => boolean
   readonly #names = new Map<string, string>()
   readonly #counts = new Map<string, number>()
+  readonly #ended = new Set<string>()
   readonly #firstSequence = new Map<string, number>()
 
   /** @param chosen whether the lab or the article wrote this word: a port, a MAC address */
@@ -77,6 +82,15 @@ export class Names {
     const first = this.#firstSequence.get(flow) ?? value
     this.#firstSequence.set(flow, first)
     return `+${(value - first) >>> 0}`
+  }
+
+  /** The connection of these two flows has come to an end: a SYN with the same ports begins another, and counts anew. */
+  connectionEnds(flow: string, back: string): void {
+    this.#ended.add(flow).add(back)
+  }
+
+  connectionBegins(flow: string): void {
+    if (this.#ended.delete(flow)) this.#firstSequence.delete(flow)
   }
 }
 
@@ -206,6 +220,15 @@ function canonicalIp(bytes: Uint8Array, at: number, end: number, names: Names, q
   return text + canonicalTransport(bytes, from, to, protocol, `${source} ${target}`, names, sum) + trailer
 }
 
+/** A query's number is of chance, and so is the cookie that it ends in (RFC 7873: option 10, eight bytes). */
+function canonicalDns(bytes: Uint8Array, from: number, to: number, names: Names): string {
+  const view = viewOf(bytes)
+  const id = names.name('dns id', view.getUint16(from))
+  const hasCookie = to - from >= 12 + 12 && view.getUint32(to - 12) === 0x000a0008
+  const rest = formatHex(bytes.subarray(from + 2, hasCookie ? to - 8 : to))
+  return `dns ${id} ${rest}${hasCookie ? ' <cookie>' : ''}`
+}
+
 function canonicalTransport(
   bytes: Uint8Array,
   from: number,
@@ -239,26 +262,32 @@ function canonicalTransport(
     if (VXLAN_PORTS.has(view.getUint16(from + 2)) && length >= 8 + 8 + 14) {
       return `${head} vxlan ${hex(from + 8, from + 16)} ${canonicalFrame(bytes.subarray(from + 16, to), names)}`
     }
-    // A query's number is of chance, and so is the cookie that it ends in (RFC 7873: option 10, eight bytes).
     if ((view.getUint16(from) === DNS_PORT || view.getUint16(from + 2) === DNS_PORT) && length >= 8 + 12) {
-      const id = names.name('dns id', view.getUint16(from + 8))
-      const cookie = length >= 8 + 12 + 12 && view.getUint32(to - 12) === 0x000a0008
-      return `${head} dns ${id} ${cookie ? `${hex(from + 10, to - 8)} <cookie>` : hex(from + 10)}`
+      return `${head} ${canonicalDns(bytes, from + 8, to, names)}`
     }
     return `${head} ${hex(from + 8)}`
   }
   if (protocol === IPPROTO_TCP && length >= 8) {
     const [source, target] = [view.getUint16(from), view.getUint16(from + 2)]
     const [a, b] = pair.split(' ') as [string, string]
-    const sequence = names.sequence(`${a}:${source} ${b}:${target}`, view.getUint32(from + 4))
+    const [flow, back] = [`${a}:${source} ${b}:${target}`, `${b}:${target} ${a}:${source}`]
+    if (length >= 14) {
+      if (bytes[from + 13]! & TCP_SYN) names.connectionBegins(flow)
+      if (bytes[from + 13]! & (TCP_FIN | TCP_RST)) names.connectionEnds(flow, back)
+    }
+    const sequence = names.sequence(flow, view.getUint32(from + 4))
     let text = `tcp ${names.port(source, a)} > ${names.port(target, b)} seq ${sequence}`
     if (length < 20) return text
     const flags = view.getUint16(from + 12) & 0xfff
-    if (flags & 0x10) text += ` ack ${names.sequence(`${b}:${target} ${a}:${source}`, view.getUint32(from + 8))}`
+    if (flags & TCP_ACK) text += ` ack ${names.sequence(back, view.getUint32(from + 8))}`
     const headerLength = Math.min((bytes[from + 12]! >> 4) * 4, length)
     const options = maskTimestamps(bytes.slice(from + 20, Math.max(from + 20, from + headerLength)))
     const words = `flags ${flags.toString(16)} win ${view.getUint16(from + 14)} urg ${view.getUint16(from + 18)}`
-    return `${text} ${words}${sum()} options ${formatHex(options)} ${maskDate(hex(from + Math.max(20, headerLength)))}`
+    const data = from + Math.max(20, headerLength)
+    const isDns = (source === DNS_PORT || target === DNS_PORT) && to - data >= 2 + 12
+    // Over TCP a message has its length in front: RFC 1035 section 4.2.2.
+    const payload = isDns ? `${hex(data, data + 2)} ${canonicalDns(bytes, data + 2, to, names)}` : maskDate(hex(data))
+    return `${text} ${words}${sum()} options ${formatHex(options)} ${payload}`
   }
   if (protocol === IPPROTO_IPIP) return `in ip: ${canonicalIp(bytes, from, to, names, false)}`
   if (protocol === IPPROTO_IPV6) return `in ip: ${canonicalIpv6(bytes, from, to, names, false)}`
