@@ -124,12 +124,15 @@ export class Machine implements Target {
     }
   }
 
-  #run(process: Process): void {
+  /** @param again it has waited for a promise, for which it doesn't leave the CPU: virtual time stood still */
+  #run(process: Process, again = false): void {
     if (process.ended || !process.body) return
     this.current = process
     try {
-      process.switches++
-      this.switches++
+      if (!again) {
+        process.switches++
+        this.switches++
+      }
       const killed = process.takeSignals()
       if (killed) this.#finish(process, killed)
       else if (!process.stopped) {
@@ -141,6 +144,10 @@ export class Machine implements Target {
           process.charge(EXIT_NS, false)
           this.#pay(process)
           this.makeRunnable(process)
+          return
+        }
+        if (!step.done && step.value.promise) {
+          this.#await(process, step.value.promise)
           return
         }
         this.#pay(process)
@@ -166,6 +173,21 @@ export class Machine implements Target {
     }
   }
 
+  /** The clock stands still until a promise is settled; then the process goes on as if nothing had been. */
+  #await(process: Process, promise: Promise<unknown>): void {
+    const { sim } = this.host
+    const { owner } = sim
+    sim.hold(promise, () =>
+      sim.as(owner, () => {
+        try {
+          this.#run(process, true)
+        } finally {
+          if (!this.#dead) this.#arm()
+        }
+      }),
+    )
+  }
+
   #pay(process: Process): void {
     const { sim } = this.host
     this.cpuFreeNs = Math.max(this.cpuFreeNs, sim.nowNs) + process.debtNs
@@ -177,12 +199,6 @@ export class Machine implements Target {
   #block(process: Process, wait: Wait): void {
     const { sim } = this.host
     process.woken = 'woken'
-    if (wait.promise) {
-      sim.hold(wait.promise, () => {
-        if (!process.ended) this.makeRunnable(process)
-      })
-      return
-    }
     if (wait.untilNs <= sim.nowNs || process.hasSignals) {
       process.woken = wait.untilNs <= sim.nowNs ? 'timeout' : 'signal'
       this.makeRunnable(process)
