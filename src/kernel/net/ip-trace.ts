@@ -51,7 +51,11 @@ export type IpEvent =
       verdict: string
     }
   /** What a bridge, a bond or another device that is stacked on others does with it. */
-  | { kind: 'bridge' | 'bond' | 'vlan' | 'macvlan' | 'tunnel' | 'vxlan' | 'qdisc' | 'ipvs'; packet: Packet; text: string }
+  | {
+      kind: 'bridge' | 'bond' | 'vlan' | 'macvlan' | 'tunnel' | 'vxlan' | 'qdisc' | 'ipvs'
+      packet: Packet
+      text: string
+    }
   | { kind: 'route'; packet: Packet; route: Route | undefined; error?: string }
   | { kind: 'forward'; packet: Packet; route: Route }
   | { kind: 'deliver'; packet: Packet }
