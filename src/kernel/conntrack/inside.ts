@@ -6,17 +6,17 @@ function end(address: string, port: number): string {
   return port === 0 ? address : `${address}:${port}`
 }
 
+/** A direction's addresses; of ICMP, whose query it is, for it has no ports. */
+function ends(protocol: string, { src, dst, srcPort, dstPort }: ConnectionView['original']): string {
+  if (protocol.startsWith('icmp')) return `${src} → ${dst} id ${srcPort}`
+  return `${end(src, srcPort)} → ${end(dst, dstPort)}`
+}
+
 function row({ id, protocol, state, original, reply, replied, assured }: ConnectionView): InsideRow {
   const status = assured ? 'ASSURED' : replied ? '' : 'UNREPLIED'
   return {
     key: String(id),
-    cells: [
-      protocol,
-      state,
-      `${end(original.src, original.srcPort)} → ${end(original.dst, original.dstPort)}`,
-      `${end(reply.src, reply.srcPort)} → ${end(reply.dst, reply.dstPort)}`,
-      status,
-    ],
+    cells: [protocol, state, ends(protocol, original), ends(protocol, reply), status],
   }
 }
 

@@ -26,11 +26,16 @@ function side(conn: Conn, direction: 0 | 1) {
   return { src: formatAddr(src), dst: formatAddr(dst), srcPort, dstPort }
 }
 
-/** The connections of a host, the oldest first; none if nothing is tracked there. */
+/**
+ * The connections of a host, the oldest first; none if nothing is tracked there. Unlike netlink's dump it throws away
+ * nothing that has expired: whether somebody watches mustn't change what happens.
+ */
 export function connections(host: Host): ConnectionView[] {
   const state = conntrackState.peek(host)
   if (state === undefined) return []
-  return state.list().map((conn) => ({
+  const now = state.jiffies
+  const standing = state.all().filter(({ timeout }) => timeout > now)
+  return standing.map((conn) => ({
     id: state.idOf(conn),
     protocol: protocolName(conn.protocol),
     state: conn.tcp ? TCP_STATES[conn.tcp.state]! : '',

@@ -4,7 +4,7 @@ import { formatIpv4 } from '#wire/inet'
 import { formatMac } from '#wire/link'
 import { deviceByIndex, devices, netState } from './devices.ts'
 import { RT_TABLE_MAIN } from './fib.ts'
-import { stateName } from './neighbour-states.ts'
+import { NUD_NOARP, NUD_NONE, NUD_VALID, stateName } from './neighbour-states.ts'
 import type { RouteMessage, SocketMessage } from './netlink.ts'
 import { allSockets } from './netlink-diag.ts'
 import { dumpRoutes } from './netlink-route.ts'
@@ -21,8 +21,11 @@ function addresses(host: Host): InsideRow[] {
 function neighbours(host: Host): InsideRow[] | undefined {
   const rows: InsideRow[] = []
   for (const { key, device, address, state } of netState.of(host).neighbours.all()) {
+    // As `ip neigh` does: a group's address is no neighbour, and who hasn't answered has no address.
+    if (state === NUD_NONE || state & NUD_NOARP) continue
     const name = formatIpv4(key)
-    rows.push({ key: `${device.name} ${name}`, cells: [name, device.name, formatMac(address), stateName(state)] })
+    const mac = state & NUD_VALID ? formatMac(address) : ''
+    rows.push({ key: `${device.name} ${name}`, cells: [name, device.name, mac, stateName(state)] })
   }
   return rows.length > 0 ? rows : undefined
 }
