@@ -75,3 +75,60 @@ test('a step goes to the next event and back again', () => {
   expect(recording.neighbour(question!.showMs, -1)).toBe(0)
   expect(recording.neighbour(recording.endMs, 1)).toBe(recording.endMs)
 })
+
+const inside = (atNs: number, ...cells: string[]): LabEvent => ({
+  type: 'inside',
+  atNs,
+  host: 'a',
+  view: 'neighbours',
+  columns: ['Address'],
+  rows: cells.map((cell) => ({ key: cell, cells: [cell] })),
+})
+
+test('looking into a host delays nothing: all else is where it would be', () => {
+  const without = asked()
+  const watched = new Recording()
+  watched.append({ type: 'output', atNs: 0, host: 'a', text: 'a# ' })
+  watched.append(inside(0))
+  // In a silence, which isn't longer for being looked at in the middle; before and after a frame.
+  watched.append(inside(100_000_000, 'x'))
+  watched.append(inside(300_000_000, 'y'))
+  watched.append(frame(0, 300_000_000, 'a'))
+  watched.append(arrival(0, 300_000_000, 'b'))
+  watched.append(inside(300_000_000, 'z'))
+  watched.append(arrival(0, 300_000_000, 'c'))
+  watched.append(inside(300_020_000, 'y', 'z'))
+  watched.append(frame(1, 300_020_000, 'b'))
+  watched.append(arrival(1, 300_020_000, 'a'))
+  watched.append(inside(300_040_000))
+  watched.append({ type: 'output', atNs: 300_040_000, host: 'a', text: 'b is at 2\r\n' })
+  expect(watched.frames).toEqual(without.frames)
+  expect(watched.outputs).toEqual(without.outputs)
+  expect(watched.endMs).toBe(without.endMs)
+  watched.append(inside(2_300_000_000, 'late'))
+  watched.passTo(2_300_000_000)
+  without.passTo(2_300_000_000)
+  expect(watched.endMs).toBe(without.endMs)
+  expect(watched.nowNs).toBe(without.nowNs)
+  for (let ms = 0; ms <= without.endMs; ms += 50) expect(watched.timeAt(ms)).toBe(without.timeAt(ms))
+})
+
+test('what a host kept at a moment, and before that', () => {
+  const recording = asked()
+  const learned = recording.frames[1]!.arrivals[0]!
+  recording.append(inside(300_040_000, '10.0.0.2'))
+  const first = recording.insides.get('a')!.get('neighbours')![0]!
+  // Not before the answer was seen to arrive.
+  expect(first.showMs).toBeGreaterThanOrEqual(learned.showMs + LEG_MS)
+  recording.passTo(2_000_000_000)
+  recording.append(inside(2_000_000_000, '10.0.0.2', '10.0.0.3'))
+  recording.append(inside(2_000_000_000, '10.0.0.3'))
+  const cells = (found: ReturnType<Recording['insideAt']>) =>
+    [found?.now, found?.before].map((one) => one?.event.rows.map((row) => row.cells[0]))
+  expect(recording.insideAt('a', 'neighbours', first.showMs - 1)).toBeUndefined()
+  expect(cells(recording.insideAt('a', 'neighbours', first.showMs))).toEqual([['10.0.0.2'], undefined])
+  // What was only there for no time is not what there was before.
+  expect(cells(recording.insideAt('a', 'neighbours', recording.endMs))).toEqual([['10.0.0.3'], ['10.0.0.2']])
+  expect(recording.insideAt('a', 'routes', recording.endMs)).toBeUndefined()
+  expect(recording.insideAt('b', 'neighbours', recording.endMs)).toBeUndefined()
+})

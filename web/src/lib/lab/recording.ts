@@ -56,9 +56,9 @@ export class Recording {
   readonly insides = new Map<string, Map<string, RecordedInside[]>>()
   /** Commands, cables and power, in order. */
   readonly marks: RecordedMark[] = []
-  /** Where the recording ends, in milliseconds of watching: all is still then. */
-  endMs = 0
   nowNs = 0
+  #stillMs = 0
+  #insideMs = 0
   #lastMs = 0
   #lastNs = 0
   // Frames on their way: what happens later than an arrival waits until it was seen.
@@ -66,12 +66,21 @@ export class Recording {
   // Virtual time along the axis, for its labels.
   readonly #times: { showMs: number; atNs: number }[] = [{ showMs: 0, atNs: 0 }]
 
+  /** Where the recording ends, in milliseconds of watching: all is still then. */
+  get endMs(): number {
+    return Math.max(this.#stillMs, this.#insideMs)
+  }
+
   append(event: LabEvent): void {
+    if (event.type === 'inside') {
+      this.#keep(event)
+      return
+    }
     const showMs = this.#place(event)
     this.#lastMs = showMs
     this.#lastNs = Math.max(this.#lastNs, event.atNs)
     this.nowNs = Math.max(this.nowNs, event.atNs)
-    this.endMs = Math.max(this.endMs, showMs)
+    this.#stillMs = Math.max(this.#stillMs, showMs)
     const last = this.#times.at(-1)!
     if (event.atNs > last.atNs) this.#times.push({ showMs, atNs: event.atNs })
     switch (event.type) {
@@ -96,14 +105,6 @@ export class Recording {
         this.outputs.set(event.host, outputs)
         break
       }
-      case 'inside': {
-        const views = this.insides.get(event.host) ?? new Map<string, RecordedInside[]>()
-        this.insides.set(event.host, views)
-        const list = views.get(event.view) ?? []
-        views.set(event.view, list)
-        list.push({ showMs, atNs: event.atNs, event })
-        break
-      }
       default:
         this.marks.push({ showMs, atNs: event.atNs, event })
     }
@@ -112,12 +113,12 @@ export class Recording {
   /** Silence up to now: time went by without an event. */
   passTo(nowNs: number): void {
     if (nowNs <= this.nowNs) return
-    this.#lastMs = Math.max(this.#lastMs, this.endMs) + shortened(nowNs - this.nowNs)
+    this.#lastMs = Math.max(this.#lastMs, this.#stillMs) + shortened(nowNs - this.nowNs)
     this.#lastNs = nowNs
     this.nowNs = nowNs
-    this.endMs = this.#lastMs
+    this.#stillMs = this.#lastMs
     this.#flights = []
-    this.#times.push({ showMs: this.endMs, atNs: nowNs })
+    this.#times.push({ showMs: this.#stillMs, atNs: nowNs })
   }
 
   /** The virtual time that is shown at a place of the axis. */
@@ -160,10 +161,22 @@ export class Recording {
     return by > 0 ? Math.min(...found) : Math.max(...found)
   }
 
+  /** A kernel's state is shown once what led to it was seen. It takes no time itself, and nothing waits for it. */
+  #keep(event: InsideEvent): void {
+    const led = this.#flights.filter(({ atNs }) => atNs <= event.atNs).map(({ untilMs }) => untilMs)
+    const showMs = Math.max(this.#lastMs + shortened(event.atNs - this.#lastNs), ...led)
+    this.#insideMs = Math.max(this.#insideMs, showMs)
+    const views = this.insides.get(event.host) ?? new Map<string, RecordedInside[]>()
+    this.insides.set(event.host, views)
+    const list = views.get(event.view) ?? []
+    views.set(event.view, list)
+    // Of what came at one moment, only the last is ever seen.
+    if (list.at(-1)?.showMs === showMs) list.pop()
+    list.push({ showMs, atNs: event.atNs, event })
+  }
+
   #place(event: LabEvent): number {
     let showMs = this.#lastMs + shortened(event.atNs - this.#lastNs)
-    // Nobody sees a kernel's state fly: it is there at once, and nothing waits for it.
-    if (event.type === 'inside') return showMs
     this.#flights = this.#flights.filter((flight) => {
       if (flight.atNs > event.atNs || event.type === 'arrival') return true
       // A flood's copies, and frames that were sent at once, leave together; what came of them waits.
@@ -177,7 +190,7 @@ export class Recording {
 
   #fly(atNs: number, showMs: number): void {
     this.#flights.push({ atNs, untilMs: showMs + LEG_MS })
-    this.endMs = Math.max(this.endMs, showMs + LEG_MS)
+    this.#stillMs = Math.max(this.#stillMs, showMs + LEG_MS)
   }
 
   #frame(id: number): RecordedFrame | undefined {
