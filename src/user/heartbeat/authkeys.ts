@@ -1,5 +1,6 @@
 /** /etc/ha.d/authkeys: which key signs, and which are known. heartbeat 3.0.6 heartbeat/auth.c: parse_authfile() */
-import { crcHex, hmacHex, md5, sha1 } from './digest.ts'
+import { md5, sha1 } from '@noble/hashes/legacy.js'
+import { crcHex, hmacHex } from './digest.ts'
 import type { Level } from './log.ts'
 import type { Signer } from './message.ts'
 

@@ -2,6 +2,7 @@
  * Running the checks, each at its own time: TCP connections, HTTP requests, programs, pings. keepalived 2.2.7 check/check_tcp.c,
  * check/check_http.c, check/check_misc.c, check/check_ping.c
  */
+import { md5 } from '@noble/hashes/legacy.js'
 import { decodeLatin1, encodeUtf8, formatHex } from '#base/bytes'
 import { type Body, type Errno, POLLIN, POLLOUT, SIGNALS, type Sys, type WaitStatus } from '#kernel/core'
 import { receiveSome, type Task } from '#user/libc'
@@ -18,7 +19,6 @@ import {
 import type { Pool } from './check-pool.ts'
 import type { Log } from './log.ts'
 import type { Loop } from './loop.ts'
-import { md5 } from './md5.ts'
 import { type GlobalConfig, isIpv6 } from './model.ts'
 import { SECOND_US } from './numbers.ts'
 import { runScript } from './scripts.ts'

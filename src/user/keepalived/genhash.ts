@@ -1,5 +1,6 @@
 /** genhash: the digest of a page, for HTTP_GET. keepalived 2.2.7 check/check_genhash.c */
 
+import { md5 } from '@noble/hashes/legacy.js'
 import { encodeUtf8, formatHex } from '#base/bytes'
 import { NotModelled } from '#base/check'
 import type { Body, Errno, Sys } from '#kernel/core'
@@ -7,7 +8,6 @@ import { connectWithin, receiveSome, type Stdio, type Task, Tasks } from '#user/
 import { ipv6Bytes } from '#wire/inet'
 import { type HttpVersion, requestText } from './check-model.ts'
 import { readPage } from './checks.ts'
-import { md5 } from './md5.ts'
 import { type Address, isIpv6, parseAddressOf } from './model.ts'
 
 const USAGE = ` COMMAND [OPTIONS]

@@ -222,7 +222,7 @@ function completeRouter(config: Configuration, router: VirtualRouter): boolean {
   for (const route of router.routes)
     if (!route.dontTrack && route.nic) trackInterface(config, router, route.nic, 0, false, 'ROUTE')
   // Whatever an earlier run may have left is taken away.
-  router.addressesSet = !config.reloading && (!nic || nic.ifindex !== 0)
+  router.addressesSet = !config.reloading && nic?.ifindex !== 0
   return true
 }
 
