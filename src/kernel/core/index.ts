@@ -24,6 +24,7 @@ export { lazyMain } from './lazy.ts'
 export type { SpawnOptions } from './machine.ts'
 export { type ModuleRequest, moduleLoaders } from './modules.ts'
 export { Mounts } from './mounts.ts'
+export { installNetlinkEvents, NetlinkEventSocket } from './netlink-events.ts'
 export {
   createNetns,
   dropNetns,
