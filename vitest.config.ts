@@ -10,6 +10,7 @@ export default defineConfig({
       '**/node_modules/**',
     ],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: 'threads',
   },
 })
