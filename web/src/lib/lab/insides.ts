@@ -1,6 +1,7 @@
 /**
  * Looks inside the hosts while a lab runs, and tells what changed. A host is looked at when a frame of its comes to a
- * switch, and all are when a command ended: what changes without a frame is seen at the next of those moments.
+ * switch; one that was reached by a frame and answers nothing, at the next frame of anybody's, when it has dealt with it;
+ * and all are when a command ended. What changes in between is seen at the next of those moments.
  */
 import { type InsideRow, insideViews } from '#kernel/core'
 import type { World } from '#lab/world'
@@ -18,16 +19,20 @@ export class Insides {
   readonly #add: (event: LabEvent) => void
   /** By host, when it was looked at, and by view what was seen. */
   readonly #seen = new Map<string, { atNs: number; tables: Map<string, string> }>()
+  /** Who was reached by a frame since it was looked at, and when. */
+  readonly #reached = new Map<string, number>()
   #looks = 0
 
   constructor(world: World, add: (event: LabEvent) => void) {
     this.#world = world
     this.#add = add
     world.frames.listen(({ atNs, port, direction }) => {
-      if (direction !== 'in') return
-      const seen = this.#seen.get(port.host)
-      if (seen && atNs - seen.atNs < (this.#looks < MANY ? SPACING_NS : SPACING_LATER_NS)) return
-      this.#look(port.host)
+      if (direction !== 'in') {
+        if (!this.#reached.has(port.host)) this.#reached.set(port.host, atNs)
+        return
+      }
+      for (const [host, sinceNs] of this.#reached) if (sinceNs < atNs) this.#lookAgain(host, atNs)
+      this.#lookAgain(port.host, atNs)
     })
   }
 
@@ -36,10 +41,18 @@ export class Insides {
     for (const name of this.#world.hosts.keys()) this.#look(name)
   }
 
+  /** Looks, unless it was a moment ago. */
+  #lookAgain(name: string, atNs: number): void {
+    const seen = this.#seen.get(name)
+    if (seen && atNs - seen.atNs < (this.#looks < MANY ? SPACING_NS : SPACING_LATER_NS)) return
+    this.#look(name)
+  }
+
   #look(name: string): void {
     const { kernel } = this.#world.host(name)
     const { nowNs } = this.#world.sim
     this.#looks++
+    this.#reached.delete(name)
     let seen = this.#seen.get(name)
     if (!seen) {
       seen = { atNs: nowNs, tables: new Map() }
