@@ -59,5 +59,5 @@ describe.skipIf(unavailable !== undefined)('Node and Chromium', () => {
     } finally {
       await browser.close()
     }
-  })
+  }, 600_000)
 })

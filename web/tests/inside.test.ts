@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -19,7 +20,7 @@ test('both languages name every view', () => {
 describe.skipIf(unavailable)('inside a kernel, along time', () => {
   let room: Room
   beforeAll(async () => {
-    room = await openRoom()
+    room = await openRoom({ articles: fileURLToPath(new URL('fixtures/sharing', import.meta.url)) })
   })
   afterAll(async () => {
     await room?.close()
@@ -121,7 +122,7 @@ describe.skipIf(unavailable)('inside a kernel, along time', () => {
 
   test('where nobody advertises it says so', async () => {
     const page = await room.page({ reducedMotion: 'reduce' })
-    await page.goto('/articles/asking')
+    await page.goto('/articles/sharing')
     await page.waitForFunction(() => performance.getEntriesByName('first-prompt').length > 0)
     await page.locator('.switch').getByRole('button', { name: 'Who speaks' }).click()
     await page.getByText('Nobody advertises anything yet').waitFor()

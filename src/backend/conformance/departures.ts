@@ -59,6 +59,8 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
   'iperf/bytes.md':
     'the payload is of chance; when what was read is acknowledged depends on the time that programs take',
   'iperf/udp.md': 'the payload is of chance, and stamped with the time',
+  'ipv6/disable.md': 'a solicitation waits for a time of chance, and another packet comes before it',
+  'ipv6/proxy.md': 'a proxy answers after a delay of chance',
   'ipvs/ipv6-direct-tunnel.md': 'solicitations of routers come at moments of chance',
   'ipvs/ipv6-nat.md': 'solicitations of routers come at moments of chance',
   'ipvs/thresholds.md': TIME,
