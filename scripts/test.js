@@ -78,7 +78,9 @@ const BY_LINES = {
   'articles/connection-failover.md':
     'a download is cut at another segment, and what is sent again differs from there on',
   'articles/finding-the-fault.md': 'checks of servers, advertisements',
+  'articles/lvs-by-nat.md': 'connections are listed in an order of chance',
   'articles/lvs-by-tunnelling.md': 'an upload larger than the window: who acknowledges what',
+  'articles/nat-and-conntrack.md': 'a neighbour asked after in a pause, or not',
   'articles/tuning-lvs.md': 'what hping3 draws by chance; a neighbour asked after in a pause',
   'articles/ultra-monkey.md': 'heartbeats, checks, pages asked for without pause',
   'articles/vrrp-with-keepalived.md': 'which ping falls into the gap',

@@ -118,8 +118,10 @@ export const DEPARTURES: Readonly<Record<string, string>> = {
   'link/vlan-in-vlan.md': 'identifiers of ICMP behind two tags are not masked',
   'netcat/bulk.md': TIME,
   'netcat/udp-scan.md': TIME,
+  'netfilter/nft-inet.md': 'router solicitations come at times of chance',
   'qdisc/tcp-slow-card.md':
     'the order of acknowledgements and data in a full queue depends on the time that programs take',
+  'socat/peer.md': TIME,
   'ss/established.md': 'memory and measurements that depend on the time that programs take',
   'ss/queues.md': 'a bulk of data: when what was read is acknowledged depends on the time that programs take',
   'hping/fragments.md': TIME,
