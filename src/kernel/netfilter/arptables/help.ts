@@ -1,45 +1,7 @@
 /** What `arptables -h` prints. */
-export const HELP = `arptables v1.8.9 (nf_tables)
+import { familyHelp } from '../iptables/help.ts'
 
-Usage: arptables -[ACD] chain rule-specification [options]
-       arptables -I chain [rulenum] rule-specification [options]
-       arptables -R chain rulenum rule-specification [options]
-       arptables -D chain rulenum [options]
-       arptables -[LS] [chain [rulenum]] [options]
-       arptables -[FZ] [chain] [options]
-       arptables -[NX] chain
-       arptables -E old-chain-name new-chain-name
-       arptables -P chain target [options]
-       arptables -h (print this help information)
-
-Commands:
-Either long or short options are allowed.
-  --append  -A chain		Append to chain
-  --check   -C chain		Check for the existence of a rule
-  --delete  -D chain		Delete matching rule from chain
-  --delete  -D chain rulenum
-				Delete rule rulenum (1 = first) from chain
-  --insert  -I chain [rulenum]
-				Insert in chain as rulenum (default 1=first)
-  --replace -R chain rulenum
-				Replace rule rulenum (1 = first) in chain
-  --list    -L [chain [rulenum]]
-				List the rules in a chain or all chains
-  --list-rules -S [chain [rulenum]]
-				Print the rules in a chain or all chains
-  --flush   -F [chain]		Delete all rules in  chain or all chains
-  --zero    -Z [chain [rulenum]]
-				Zero counters in chain or all chains
-  --new     -N chain		Create a new user-defined chain
-  --delete-chain
-            -X [chain]		Delete a user-defined chain
-  --policy  -P chain target
-				Change policy on chain to target
-  --rename-chain
-            -E old-chain new-chain
-				Change chain name, (moving any references)
-
-Options:
+const OPTIONS = `Options:
 [!] --source-ip	-s address[/mask]
 				source specification
 [!] --destination-ip -d address[/mask]
@@ -100,3 +62,5 @@ mangle target options:
 standard match options:
 (If target is DROP, ACCEPT, RETURN or nothing)
 `
+
+export const HELP = familyHelp('arptables', '1.8.9 (nf_tables)', OPTIONS)

@@ -1,6 +1,7 @@
 /** `iptables -h`, and what `-m NAME -h` adds to it. */
 import type { Extension } from '../xt/extension.ts'
 
+/** What the tools of the family have in common: iptables 1.8.9 iptables/xshared.c: xtables_printhelp(). */
 const COMMANDS = `
 Usage: PROGRAM -[ACD] chain rule-specification [options]
        PROGRAM -I chain [rulenum] rule-specification [options]
@@ -33,15 +34,19 @@ Either long or short options are allowed.
 				Zero counters in chain or all chains
   --new     -N chain		Create a new user-defined chain
   --delete-chain
-	     -X [chain]		Delete a user-defined chain
+            -X [chain]		Delete a user-defined chain
   --policy  -P chain target
 				Change policy on chain to target
   --rename-chain
-	     -E old-chain new-chain
+            -E old-chain new-chain
 				Change chain name, (moving any references)
 
-Options:
-[!] --proto	-p proto	protocol: by number or name, eg. \`tcp'
+`
+
+const OPTIONS = `Options:
+    --ipv4	-4		Nothing (line is ignored by ip6tables-restore)
+    --ipv6	-6		Error (line is ignored by iptables-restore)
+[!] --protocol	-p proto	protocol: by number or name, eg. \`tcp'
 [!] --source	-s address[/mask][...]
 				source specification
 [!] --destination -d address[/mask][...]
@@ -63,11 +68,16 @@ Options:
   --line-numbers		print line numbers when listing
   --exact	-x		expand numbers (display exact values)
 [!] --fragment	-f		match second or further fragments only
+  --modprobe=<command>		try to insert modules using this command
   --set-counters -c PKTS BYTES	set the counter during insert/append
 [!] --version	-V		print package version.
 `
 
+/** The help of a tool of the family with options of its own. */
+export function familyHelp(program: string, version: string, options: string): string {
+  return `${program} v${version}\n${COMMANDS.replaceAll('PROGRAM', program)}${options}`
+}
+
 export function helpText(program: string, version: string, extensions: Extension[]): string {
-  const own = `${program} v${version}\n${COMMANDS.replaceAll('PROGRAM', program)}`
-  return own + extensions.map(({ help }) => `\n${help}`).join('')
+  return familyHelp(program, version, OPTIONS) + extensions.map(({ help }) => `\n${help}`).join('')
 }

@@ -30,7 +30,7 @@ export function iptablesMain(image: KernelImage, program: string) {
         return 0
       }
       if (line.help) {
-        yield* writeText(sys, 1, helpText(program, VERSION, line.helpOf))
+        yield* writeText(sys, 1, helpText(program, `${VERSION} (nf_tables)`, line.helpOf))
         return 0
       }
       if (!TABLES.has(line.table)) {
