@@ -20,6 +20,8 @@ const HERE = fileURLToPath(new URL('.', import.meta.url))
 const LABS_AT_ONCE = 4
 /** How often a case may be tried there in all: a busy machine keeps a timer waiting, and real time can't be held. */
 const TRIES_IN_REAL_TIME = 3
+/** Under emulation, what a case in a shared guest leaves behind (and the chance that it meets) differs from a guest of its own. */
+const TRIES_UNDER_EMULATION = 2
 
 const cases: Article[] = readdirSync(HERE, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.md') && entry.name !== 'README.md')
@@ -83,11 +85,38 @@ test('every departure is a case', () => {
   expect(Object.keys(DEPARTURES).filter((file) => !cases.some((article) => article.file === file))).toEqual([])
 })
 
-const real: [string, () => Backend, number, Article[]][] = [['qemu', createQemuBackend, 1, inPart]]
-if (PART === 1)
-  real.push(['netns', createNetnsBackend, LABS_AT_ONCE, cases.filter(({ file }) => ANY_KERNEL.test(file))])
+interface Real {
+  name: string
+  create(): Backend
+  /** For a case that is tried again. */
+  again(): Backend
+  atOnce: number
+  tries: number
+  chosen: Article[]
+}
 
-for (const [name, create, atOnce, chosen] of real) {
+const real: Real[] = [
+  {
+    name: 'qemu',
+    create: createQemuBackend,
+    again: () => createQemuBackend({ bootEach: true }),
+    atOnce: 1,
+    tries: TRIES_UNDER_EMULATION,
+    chosen: inPart,
+  },
+]
+if (PART === 1) {
+  real.push({
+    name: 'netns',
+    create: createNetnsBackend,
+    again: createNetnsBackend,
+    atOnce: LABS_AT_ONCE,
+    tries: TRIES_IN_REAL_TIME,
+    chosen: cases.filter(({ file }) => ANY_KERNEL.test(file)),
+  })
+}
+
+for (const { name, create, again, atOnce, tries, chosen } of real) {
   const backend = create()
   const why = await backend.unavailable()
   if (why) console.log(`skipped: conformance on ${name}: ${why}`)
@@ -131,9 +160,14 @@ for (const [name, create, atOnce, chosen] of real) {
 
     test.each(chosen)('$file', async (article) => {
       let found = await complaints(article, await runs.get(article)!)
-      for (let tries = 1; name === 'netns' && found.length > 0 && tries < TRIES_IN_REAL_TIME; tries++) {
+      for (let tried = 1; found.length > 0 && tried < tries; tried++) {
         await Promise.allSettled(runs.values()) // Alone this time.
-        found = await complaints(article, await runArticle(backend, article))
+        const own = again()
+        try {
+          found = await complaints(article, await runArticle(own, article))
+        } finally {
+          await own.close()
+        }
       }
       expect(found).toEqual([])
     })
