@@ -5,8 +5,9 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 import * as entries from './migrations/0001-entries.ts'
+import * as people from './migrations/0003-people.ts'
 
-export const MIGRATIONS: readonly { name: string; statements: string[] }[] = [entries]
+export const MIGRATIONS: readonly { name: string; statements: string[] }[] = [entries, people]
 
 /** Runs, in order and each wholly or not at all, the migrations that the database hasn't had. */
 export async function migrate(db: Database): Promise<string[]> {
