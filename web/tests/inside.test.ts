@@ -97,6 +97,7 @@ describe.skipIf(unavailable)('inside a kernel, along time', () => {
   test('a lane for each host that advertises or is away; a click goes there', async () => {
     const page = await open()
     await page.locator('.switch').getByRole('button', { name: 'Who speaks' }).click()
+    await page.locator('.lanes g').first().waitFor()
     const lane = (host: string) => page.locator(`.lanes g[data-host=${host}]`)
     expect(await page.locator('.lanes g').evaluateAll((all) => all.map((g) => g.getAttribute('data-host')))).toEqual([
       'left',
