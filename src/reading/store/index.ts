@@ -8,17 +8,22 @@
  */
 import type { Facets, ListPage, ListQuery } from '#reading/library'
 import { type SyncReport, syncArticles } from './articles.ts'
-import { type DatabaseOptions, openDatabase } from './database.ts'
+import { type Database, type DatabaseOptions, openDatabase } from './database.ts'
 import { type ImportReport, importNetscape } from './import.ts'
 import { listEntries, listFacets } from './list.ts'
 import { migrate } from './migrate.ts'
+import { createPeople, type People } from './people.ts'
 
 export { ARTICLE_BYTES_MAX, beside, type SyncReport } from './articles.ts'
-export { DatabaseBusy, type DatabaseOptions } from './database.ts'
+export { type Database, DatabaseBusy, type DatabaseOptions } from './database.ts'
 export type { ImportReport, Refused } from './import.ts'
+export { type Account, type People, PeopleError, ROLES, type Role, type SignedIn } from './people.ts'
 
 /** The library, kept. */
 export interface Store {
+  /** For what works with tables itself: better-auth, and jobs. */
+  readonly db: Database
+  readonly people: People
   list(query: ListQuery): Promise<ListPage>
   facets(lang: string): Promise<Facets>
   importNetscape(text: string): Promise<ImportReport>
@@ -41,6 +46,8 @@ export async function openStore(options: DatabaseOptions): Promise<Store> {
     throw error
   }
   return {
+    db,
+    people: createPeople(db),
     list: (query) => listEntries(db, query),
     facets: (lang) => listFacets(db, lang),
     importNetscape: (text) => importNetscape(db, text),

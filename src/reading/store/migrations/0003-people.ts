@@ -58,4 +58,10 @@ export const statements = [
     updated_at timestamp (3) with time zone not null default now()
   )`,
   'create index verifications_identifier on verifications (identifier)',
+  // What a server keeps to itself, such as the key that its cookies are signed with. No export has it.
+  `create table secrets (
+    name text primary key,
+    value text not null,
+    created_at timestamp (3) with time zone not null default now()
+  )`,
 ]
