@@ -44,6 +44,8 @@ export function createNetnsBackend(): Backend {
     async open(plan, options) {
       const why = await netnsUnavailable()
       if (why !== undefined) throw new Error(`netns: ${why}`)
+      const special = plan.hosts.find(({ hardware }) => hardware !== undefined)
+      if (special !== undefined) throw new Error(`netns: ${special.name} has a machine of its own; that needs qemu`)
       const agent = startAgent()
       open.add(agent)
       return openSession(agent, plan, options, () => {

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend, LabSession } from '#article/runner'
 import { openSession } from '#backend/netns'
+import type { Hardware } from '#kernel/core'
+import type { LabPlan } from '#lab/plan'
 import { isPrepared, kernelRelease, prepareMachine } from './image.ts'
 import { type Machine, QEMU, startMachine } from './machine.ts'
 import { guestPackages } from './packages.ts'
@@ -49,9 +51,17 @@ export interface QemuOptions {
   bootEach?: boolean
 }
 
+/** The machine that a lab asks for, if it does: then its one host is all that runs on it. */
+function hardwareOf({ hosts }: LabPlan): Hardware | undefined {
+  const special = hosts.find(({ hardware }) => hardware !== undefined)
+  if (special !== undefined && hosts.length > 1)
+    throw new Error(`qemu: ${special.name} has a machine of its own; on qemu such a lab must have one host`)
+  return special?.hardware
+}
+
 /** Creates the backend. The machine is booted for the first session and serves all that follow with the same seed. */
 export function createQemuBackend({ onProgress, bootEach = false }: QemuOptions = {}): Backend {
-  let booted: { seed: number; machine: Promise<Machine> } | undefined
+  let booted: { as: string; machine: Promise<Machine> } | undefined
   let last: Promise<unknown> = Promise.resolve()
 
   const stop = async () => {
@@ -59,9 +69,10 @@ export function createQemuBackend({ onProgress, bootEach = false }: QemuOptions 
     booted = undefined
     await machine?.then((running) => running.close()).catch(() => {})
   }
-  const machineFor = async (seed: number): Promise<Machine> => {
-    if (booted?.seed !== seed || !(await booted.machine).running) await stop()
-    booted ??= { seed, machine: prepareMachine(onProgress).then((files) => startMachine(files, seed)) }
+  const machineFor = async (seed: number, hardware: Hardware | undefined): Promise<Machine> => {
+    const as = JSON.stringify([seed, hardware])
+    if (booted?.as !== as || !(await booted.machine).running) await stop()
+    booted ??= { as, machine: prepareMachine(onProgress).then((files) => startMachine(files, seed, hardware)) }
     return booted.machine
   }
 
@@ -79,7 +90,7 @@ export function createQemuBackend({ onProgress, bootEach = false }: QemuOptions 
       })
       await before
       try {
-        const machine = await machineFor(options.seed)
+        const machine = await machineFor(options.seed, hardwareOf(plan))
         const session: LabSession = await openSession(machine, plan, options, async () => {
           if (bootEach) await stop()
           else if (machine.running) await machine.request(['close']).catch(() => {})

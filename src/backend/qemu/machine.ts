@@ -24,6 +24,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AgentChannel, decodeBody, encodeMessage } from '#backend/netns'
+import { type Hardware, PLAIN_HARDWARE } from '#kernel/core'
 import type { MachineFiles } from './image.ts'
 
 /** The exchange: requests at its start, answers from the middle on; guest/guest.pl has the same numbers. */
@@ -31,8 +32,9 @@ const EXCHANGE_BYTES = 32 << 20
 const ANSWER_AT = 16 << 20
 
 /** The self-tests of the kernel's ciphers would take a third of the boot. */
-const KERNEL_PARAMETERS =
-  'console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable audit=0 apparmor=0 cryptomgr.notests'
+const KERNEL_PARAMETERS = 'console=ttyS0 quiet panic=-1 nokaslr mitigations=off audit=0 apparmor=0 cryptomgr.notests'
+/** On a machine that isn't itself the subject nobody needs to watch the TSC. */
+const PLAIN_PARAMETERS = 'tsc=reliable'
 
 export const QEMU = 'qemu-system-x86_64'
 
@@ -43,14 +45,18 @@ export interface Machine extends AgentChannel {
 }
 
 /** What the machine is, word for word: every one of these may change what a guest sees. */
-function machineArguments(files: MachineFiles, folder: string, seed: number): string[] {
+function machineArguments(files: MachineFiles, folder: string, seed: number, hardware: Hardware | undefined): string[] {
+  const { type, cpus, memoryMb, hpet, devices, cmdline } = hardware ?? PLAIN_HARDWARE
+  const parameters = [KERNEL_PARAMETERS, ...(hardware ? cmdline : [PLAIN_PARAMETERS]), `kaidoku.seed=${seed}`]
   const memory = (id: string, path: string, bytes: number, more: string) => [
     ...['-object', `memory-backend-file,id=${id},mem-path=${path},size=${bytes},${more}`],
     ...['-device', `nvdimm,id=nvdimm-${id},memdev=${id}${more.includes('readonly=on') ? ',unarmed=on' : ''}`],
   ]
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
-    ...['-machine', 'pc,nvdimm=on', '-accel', 'tcg', '-smp', '1', '-m', '768M,slots=2,maxmem=4G'],
+    ...['-machine', `${type},nvdimm=on${hpet ? '' : ',hpet=off'}`, '-accel', 'tcg'],
+    ...['-smp', String(cpus), '-m', `${memoryMb}M,slots=2,maxmem=8G`],
+    ...devices.flatMap((device) => ['-device', device]),
     ...['-cpu', 'max,-rdrand,-rdseed,-erms,-fsrm,-avx,-avx2'], // Chance comes from the seed alone; and what emulates slowly.
     ...['-icount', 'shift=0,align=off,sleep=off', '-rtc', 'base=2026-01-01T00:00:00,clock=vm'],
     ...['-seed', String(seed % 2 ** 32)],
@@ -61,7 +67,7 @@ function machineArguments(files: MachineFiles, folder: string, seed: number): st
     ...memory('exchange', `${folder}/exchange`, EXCHANGE_BYTES, 'share=on'),
     ...['-chardev', `file,id=console,path=${folder}/console`, '-device', 'isa-serial,chardev=console'],
     ...['-kernel', files.kernel, '-initrd', files.initrd],
-    ...['-append', `${KERNEL_PARAMETERS} kaidoku.seed=${seed}`],
+    ...['-append', parameters.join(' ')],
   ]
 }
 
@@ -70,7 +76,7 @@ function machineArguments(files: MachineFiles, folder: string, seed: number): st
  * instant between its halting and its instructions being counted, where it would move the clock too far. Without that one
  * run of some thirty differed. See docs/decisions/a-machine-that-waits-in-no-time.md.
  */
-function oneThreadAtATime(): string[] {
+export function oneThreadAtATime(): string[] {
   const allowed = /^Cpus_allowed_list:.*?(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
   const words = ['chrt', '--fifo', '1', 'taskset', '--cpu-list', allowed ?? '0']
   try {
@@ -93,7 +99,7 @@ function sweep(parent: string): void {
 }
 
 /** Boots a machine; resolves when the agent in it waits for requests. */
-export async function startMachine(files: MachineFiles, seed: number): Promise<Machine> {
+export async function startMachine(files: MachineFiles, seed: number, hardware?: Hardware): Promise<Machine> {
   const parent = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
   sweep(parent)
   const folder = mkdtempSync(join(parent, `${FOLDER}${process.pid}-`))
@@ -102,7 +108,7 @@ export async function startMachine(files: MachineFiles, seed: number): Promise<M
   ftruncateSync(exchange, EXCHANGE_BYTES)
   const gates = [0, 1].map((which) => openGate(join(folder, `gate${which}`)))
   // setpriv: QEMU ends with us, however we end.
-  const words = ['--pdeathsig', 'KILL', ...oneThreadAtATime(), QEMU, ...machineArguments(files, folder, seed)]
+  const words = ['--pdeathsig', 'KILL', ...oneThreadAtATime(), QEMU, ...machineArguments(files, folder, seed, hardware)]
   const child = spawn('setpriv', words, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
   const removeFolder = () => rmSync(folder, { recursive: true, force: true })
   process.once('exit', removeFolder)

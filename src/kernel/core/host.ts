@@ -1,5 +1,6 @@
 /** One host: a kernel that runs, its processes and its disk. What a room keeps for it is state, made when first asked for. */
 import type { Simulator } from '#base/sim'
+import type { Hardware } from './hardware.ts'
 import type { KernelImage } from './image.ts'
 
 export interface Host {
@@ -15,6 +16,9 @@ export interface Host {
   readonly up: boolean
   /** CLOCK_REALTIME at virtual time zero: seconds since the epoch; `clockSettime` moves it. */
   readonly startS: number
+  readonly hardware: Hardware
+  /** Which kernel it boots: `linux-6.1`. */
+  readonly profile: string
   /** States by index, for `defineState`; sparse. */
   readonly states: unknown[]
   /** Writes a line into the kernel's log (dmesg). level: 0 to 7. */

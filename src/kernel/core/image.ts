@@ -90,8 +90,10 @@ export interface Room {
 export interface KernelImage {
   /** `6.1.0-56-amd64`, as uname -r prints it. */
   readonly release: string
-  /** `linux-6.1`. */
+  /** `linux-6.1`: what a host boots that doesn't say. */
   readonly profile: string
+  /** Other kernels whose ways some room models: that room says in its README how far. */
+  readonly profiles: Set<string>
   /** Installs a room, once; what it needs must have been installed before. */
   install(room: Room): void
   program(program: Program): void

@@ -35,6 +35,7 @@ export class Image implements KernelImage {
   readonly release: string
   readonly version: string
   readonly profile: string
+  readonly profiles = new Set<string>()
   readonly diskBytes: number
   readonly root: Inode
   readonly procRoot = new PseudoFolder('/proc')

@@ -4,6 +4,7 @@ import { assert, type NotModelled } from '#base/check'
 import type { Simulator } from '#base/sim'
 import type { Errno, SysResult } from './errno.ts'
 import type { OpenFile } from './file.ts'
+import { type Hardware, PLAIN_HARDWARE } from './hardware.ts'
 import type { Host } from './host.ts'
 import { Disk, Inode } from './inode.ts'
 import type { Image } from './kernel-image.ts'
@@ -24,6 +25,10 @@ export interface HostOptions {
   number: number
   /** CLOCK_REALTIME at virtual time zero, seconds since the epoch. */
   startS: number
+  /** What machine it is; a plain one unless said. */
+  hardware?: Hardware | undefined
+  /** Which kernel it boots, if not its image's: `linux-2.6.32`. */
+  profile?: string | undefined
 }
 
 export interface LogLine {
@@ -46,6 +51,8 @@ export class KernelHost implements Host {
   startS: number
   states: unknown[] = []
   hostname: string
+  readonly hardware: Hardware
+  readonly profile: string
   /** Told when a program met what isn't modelled and was ended for it; absent: the run stops there. */
   onNotModelled: ((why: NotModelled) => void) | undefined
   /** Added to `startS` plus virtual time: what clock_settime moved. */
@@ -61,6 +68,8 @@ export class KernelHost implements Host {
     this.number = options.number
     this.startS = options.startS
     this.hostname = options.name
+    this.hardware = options.hardware ?? PLAIN_HARDWARE
+    this.profile = options.profile ?? options.image.profile
     this.bootedNs = options.sim.nowNs
     for (const run of this.image.bootHooks) run(this)
   }

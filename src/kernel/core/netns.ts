@@ -96,6 +96,14 @@ export class Netns implements Host {
     return this.base.startS
   }
 
+  get hardware() {
+    return this.base.hardware
+  }
+
+  get profile(): string {
+    return this.base.profile
+  }
+
   get up(): boolean {
     return this.base.up && !this.ended
   }

@@ -1,6 +1,6 @@
 /** Hosts and cables for this room's tests: no processes, no files, only the network. */
 import { type Simulator, Timer } from '#base/sim'
-import type { Host, KernelImage } from '#kernel/core'
+import { type Host, type KernelImage, PLAIN_HARDWARE } from '#kernel/core'
 import type { Packet } from '#wire/inet'
 import { parseIpv4 } from '#wire/inet'
 import { insertAddress, makeAddress } from './addresses.ts'
@@ -16,6 +16,7 @@ export function testImage(): KernelImage {
   return {
     release: '6.1.0-test',
     profile: 'linux-6.1',
+    profiles: new Set(),
     program: ignore,
     proc: ignore,
     procDirectory: ignore,
@@ -49,6 +50,8 @@ export function testHost(sim: Simulator, name: string, image = testImage()): Tes
     bootedNs: sim.nowNs,
     up: true,
     startS: 0,
+    hardware: PLAIN_HARDWARE,
+    profile: image.profile,
     states: [],
     logged,
     log(_level, text) {

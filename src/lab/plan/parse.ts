@@ -7,6 +7,7 @@ import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type Y
 import { closest, parseDuration, parsePercent, parseRate } from '#base/text'
 import { formatIpv4, formatIpv6, inPrefixIpv6, maskOf, parseIpv4, parseIpv6 } from '#wire/inet'
 import { formatMac } from '#wire/link'
+import { machineOf } from './machine.ts'
 import type { Mistakes, SourcePosition } from './mistakes.ts'
 import type { AddressPlan, HostPlan, InterfacePlan, LabPlan, NetworkPlan } from './plan.ts'
 
@@ -19,8 +20,7 @@ const HOST_NAME = /^[a-z][a-z0-9-]{0,30}$/
 const NETWORK_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,30}$/
 /** Linux 6.1 net/core/dev.c: dev_valid_name() and IFNAMSIZ; kept to what needs no quoting. */
 const INTERFACE_NAME = /^[a-z][a-z0-9._-]{0,14}$/
-const KERNELS = ['linux-6.1']
-const MACHINES = ['pc']
+const KERNELS = ['linux-6.1', 'linux-2.6.32', 'linux-2.6.18', 'netbsd']
 const HOST_KEYS = ['gateway', 'sysctl', 'ipv6', 'kernel', 'machine', 'lo']
 
 /** A YAML text with the place where it stands in a file. */
@@ -202,7 +202,7 @@ function hostOf(source: YamlSource, name: string, node: unknown, number: number,
     sysctl: [],
     ipv6: false,
     kernel: KERNELS[0]!,
-    machine: MACHINES[0]!,
+    machine: 'pc',
   }
   let gatewayNode: unknown
   for (const { key, keyNode, value } of entriesOf(source, node, `host \`${name}\``)) {
@@ -213,6 +213,10 @@ function hostOf(source: YamlSource, name: string, node: unknown, number: number,
           mistakes.add(at(setting.keyNode), `\`${setting.key}\` is no sysctl`, 'write it as net.ipv4.ip_forward')
         } else if (text !== undefined) host.sysctl.push([setting.key, text])
       }
+      continue
+    }
+    if (key === 'machine') {
+      Object.assign(host, machineOf(source, value))
       continue
     }
     const text = textOf(source, value, `\`${key}\``)
@@ -229,10 +233,9 @@ function hostOf(source: YamlSource, name: string, node: unknown, number: number,
       if (text !== 'true' && text !== 'false')
         mistakes.add(at(value), `ipv6 can't be \`${text}\``, 'write true or false')
       host.ipv6 = text === 'true'
-    } else if (key === 'kernel' || key === 'machine') {
-      const known = key === 'kernel' ? KERNELS : MACHINES
-      if (!known.includes(text)) mistakes.add(at(value), `no ${key} \`${text}\``, `there is ${known.join(', ')}`)
-      host[key] = text
+    } else if (key === 'kernel') {
+      if (!KERNELS.includes(text)) mistakes.add(at(value), `no kernel \`${text}\``, `there is ${KERNELS.join(', ')}`)
+      host.kernel = text
     } else if (key === 'lo') {
       host.loopback = addressesOf(source, value, text.split(/\s+/).filter(Boolean))
     } else if (!INTERFACE_NAME.test(key)) {

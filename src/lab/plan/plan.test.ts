@@ -79,6 +79,29 @@ hosts:
     })
   })
 
+  test('a machine of its own', () => {
+    const text = `hosts:
+  a: { machine: q35 }
+  b: { machine: { type: q35, cpus: 2, memory: 1024M, hpet: off, devices: ["e1000e,bus=rp1"], cmdline: nohz=off notsc, flaws: { tsc: 5ppm } } }`
+    const plain = { type: 'q35', cpus: 1, memoryMb: 768, hpet: true, devices: [], cmdline: [], flaws: {} }
+    const { plan } = parseLab(text, 'lab.yaml')
+    expect(plan.hosts.map(({ machine, hardware }) => [machine, hardware])).toEqual([
+      ['q35', plain],
+      [
+        'q35',
+        {
+          ...plain,
+          cpus: 2,
+          memoryMb: 1024,
+          hpet: false,
+          devices: ['e1000e,bus=rp1'],
+          cmdline: ['nohz=off', 'notsc'],
+          flaws: { tsc: '5ppm' },
+        },
+      ],
+    ])
+  })
+
   test('a host without anything, and a network without settings', () => {
     expect(mistakesOf('networks:\n  lan:\nhosts:\n  a:\n')).toEqual([])
   })
@@ -114,10 +137,24 @@ describe('mistakes are located, and say what would do', () => {
     ],
     [host('gateway: there'), ['3:17 `there` is no IP address; write it as 10.0.0.1 or 2001:db8::1']],
     [host('ipv6: yes'), ["3:14 ipv6 can't be `yes`; write true or false"]],
-    [host('kernel: linux-7'), ['3:16 no kernel `linux-7`; there is linux-6.1']],
+    [host('kernel: linux-7'), ['3:16 no kernel `linux-7`; there is linux-6.1, linux-2.6.32, linux-2.6.18, netbsd']],
     [
       host('ETH0: lan'),
       ["3:8 `ETH0` is neither an interface's name nor a setting; there is gateway, sysctl, ipv6, kernel, machine, lo"],
+    ],
+    [host('machine: amiga'), ['3:17 no machine `amiga`; there is pc, q35']],
+    [host('machine: { cpus: 0 }'), ['3:25 `0` CPUs; write a number from 1 to 8']],
+    [
+      host('machine: { devices: [e1000e, "nvme,drive=x", "loader,addr=0", "e1000,romfile=r"] }'),
+      [
+        '3:37 `nvme,drive=x` is no device; write it as e1000e or pcie-root-port,id=rp1,chassis=1',
+        '3:53 `loader,addr=0` is no device; write it as e1000e or pcie-root-port,id=rp1,chassis=1',
+        '3:70 `e1000,romfile=r` is no device; write it as e1000e or pcie-root-port,id=rp1,chassis=1',
+      ],
+    ],
+    [
+      host("machine: { cmdline: nohz=off 'x', hpte: off }"),
+      [expect.stringMatching(/is no kernel parameter/), '3:42 a machine has no `hpte`; did you mean `hpet`?'],
     ],
     [host('sysctl: { ip_forward: 1 }'), ['3:18 `ip_forward` is no sysctl; write it as net.ipv4.ip_forward']],
     [host('eth0: *x'), expect.arrayContaining([expect.stringMatching(/^3:14 /)])],

@@ -1,5 +1,7 @@
 /** A lab as data: what `lab:` in an article's front matter says, checked and completed. */
 
+import type { Hardware } from '#kernel/core'
+
 /** One layer-2 segment: a learning switch. Delay, rate and loss apply where a frame leaves the switch. */
 export interface NetworkPlan {
   name: string
@@ -42,6 +44,8 @@ export interface HostPlan {
   kernel: string
   /** `pc` unless the host says otherwise. */
   machine: string
+  /** More of the machine, if the host says more than `machine: pc`. */
+  hardware?: Hardware
 }
 
 export interface LabPlan {

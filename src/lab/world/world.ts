@@ -101,10 +101,13 @@ export class World {
     }
     for (const host of plan.hosts) {
       if (host.ipv6 && !hasIpv6(options.image)) throw new NotModelled(`${host.name}: IPv6`)
-      if (host.kernel !== options.image.profile) throw new NotModelled(`${host.name}: kernel ${host.kernel}`)
-      const { name, number } = host
+      const { name, number, hardware, kernel: profile } = host
+      if (profile !== options.image.profile && !options.image.profiles.has(profile))
+        throw new NotModelled(`${name}: kernel ${profile}`)
       const { image, startS } = options
-      const kernel = this.sim.as(number, () => createHost({ sim: this.sim, image, name, number, startS }))
+      const kernel = this.sim.as(number, () =>
+        createHost({ sim: this.sim, image, name, number, startS, hardware, profile }),
+      )
       kernel.onNotModelled = (why) => this.notModelled.push(why)
       const made = new WorldHost(host, kernel)
       for (const iface of host.interfaces) {
