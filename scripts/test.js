@@ -25,7 +25,7 @@ async function step(name, command, args, { cwd = root, vitest = false, env = {},
   // Articles that share a guest meet other chance than alone: there, each must pass.
   if (status !== 0 && again.length > 0) {
     const alone = []
-    for (const [command, ...words] of again) alone.push(await run(command, words, cwd, env))
+    for (const [command, words] of again) alone.push(await run(command, words, cwd, env))
     status = alone.every((one) => one.status === 0) ? 0 : 1
     output = alone.map((one) => one.output).join('\n')
   }
