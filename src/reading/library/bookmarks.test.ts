@@ -25,7 +25,7 @@ const FIREFOX = `<!DOCTYPE NETSCAPE-Bookmark-file-1>
 test('a file of Firefox: folders, tags, stamps, descriptions, entities', () => {
   const { bookmarks, errors } = parseNetscapeBookmarks(FIREFOX)
   expect(errors).toEqual([])
-  expect(bookmarks).toEqual([
+  expect(bookmarks).toMatchObject([
     {
       line: 11,
       href: 'https://lwn.net/?a=1&b=2',

@@ -16,6 +16,9 @@ export interface Bookmark {
   folders: string[]
   /** Seconds since the epoch, if the file says so. */
   addedAtS: number | undefined
+  modifiedAtS: number | undefined
+  /** What services add to the link (`private`, `toread`), by lower-case name; icons are left out. */
+  attributes: ReadonlyMap<string, string>
 }
 
 export interface LocatedError {
@@ -68,7 +71,10 @@ export function parseNetscapeBookmarks(text: string): BookmarksFile {
   const settle = () => {
     if (sink === 'folder') folder = tidy(gathered, BOOKMARK_LIMITS.title)
     if (sink === 'title' && open) open.title = tidy(gathered, BOOKMARK_LIMITS.title)
-    if (sink === 'description' && described) described.description = tidy(gathered, BOOKMARK_LIMITS.description)
+    if (sink === 'description' && described)
+      described.description = gathered.includes('[linkding-notes]')
+        ? tidyLines(gathered, BOOKMARK_LIMITS.description) // linkding's notes have lines; a description has not.
+        : tidy(gathered, BOOKMARK_LIMITS.description)
     gathered = ''
     sink = 'none'
   }
@@ -149,9 +155,13 @@ function createBookmark(tag: Tag, href: string, folders: readonly string[]): Boo
     description: '',
     keywords: [...new Set(keywords.filter((keyword) => keyword !== ''))].slice(0, BOOKMARK_LIMITS.keywords),
     folders: folders.filter((name) => name !== ''),
-    addedAtS: parseStamp(tag.attributes.get('add_date')),
+    addedAtS: parseStamp(tag.attributes.get('add_date') ?? tag.attributes.get('time_added')),
+    modifiedAtS: parseStamp(tag.attributes.get('last_modified')),
+    attributes: new Map([...tag.attributes].filter(([name, value]) => value.length <= 16 && !STATED.has(name))),
   }
 }
+
+const STATED = new Set(['href', 'tags', 'add_date', 'last_modified', 'time_added'])
 
 /** Seconds; but some services write milliseconds or microseconds. */
 function parseStamp(text: string | undefined): number | undefined {
@@ -263,7 +273,22 @@ function decodeEntities(text: string): string {
 }
 
 // Control characters have no business in a title; a NUL isn't even allowed in PostgreSQL's text.
+function tidyLines(text: string, limit: number): string {
+  const lines = text.slice(0, limit * 2).split(/\r\n|\n|\r/u, 1000)
+  return cut(
+    lines
+      .map((line) => tidy(line, limit))
+      .join('\n')
+      .trim(),
+    limit,
+  )
+}
+
 function tidy(text: string, limit: number): string {
   const clean = text.replace(/[\u0000-\u0020\u007f-\u009f\u00a0]+/gu, ' ').trim()
+  return cut(clean, limit)
+}
+
+function cut(clean: string, limit: number): string {
   return clean.length <= limit ? clean : [...clean.slice(0, limit)].slice(0, -1).join('') + '…'
 }
