@@ -11,4 +11,14 @@ process.env.PORT ||= '3000'
 process.env.KAIDOKU_ARTICLES ||= here('../articles')
 process.env.KAIDOKU_DATA ||= here('../data')
 
-await import('./build/index.js')
+// What the Web calls us begins with http:// unless ORIGIN or a proxy's header says otherwise; the adapter would take https.
+const OURS = 'x-kaidoku-protocol'
+const own = !process.env.ORIGIN && !process.env.PROTOCOL_HEADER
+if (own) process.env.PROTOCOL_HEADER = OURS
+
+const { server } = await import('./build/index.js')
+if (own) {
+  server.server.prependListener('request', (request) => {
+    request.headers[OURS] = 'http'
+  })
+}

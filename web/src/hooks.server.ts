@@ -1,11 +1,16 @@
-/** Each request: its language, its theme, and the headers that keep a page to itself. */
+/** Each request: whether it is for us, who asks, its language, its theme, and the headers that keep a page to itself. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Handle, ServerInit } from '@sveltejs/kit'
-import { building } from '$app/environment'
+import { sequence } from '@sveltejs/kit/hooks'
+import { building, dev } from '$app/environment'
 import { env } from '$env/dynamic/private'
 import { chooseLocale } from '$lib/locale.ts'
 import { type Locale, overwriteGetLocale } from '$lib/paraglide/runtime'
-import { openRoom, queriesSoFar } from '$lib/server/room.ts'
+import { serveProvider } from '$lib/server/auth.ts'
+import { createNonce, liftStyles, policyWith } from '$lib/server/csp.ts'
+import { crossSite, servesHost } from '$lib/server/guard.ts'
+import { openRoom, queriesSoFar, roomIfOpen } from '$lib/server/room.ts'
+import { findUser } from '$lib/server/session.ts'
 
 const locales = new AsyncLocalStorage<Locale>()
 overwriteGetLocale(() => locales.getStore() ?? 'en')
@@ -21,7 +26,20 @@ export const init: ServerInit = () => {
   if (!building) openRoom() // Not awaited: an article can be read while the database opens.
 }
 
-export const handle: Handle = ({ event, resolve }) => {
+const refusal = (status: number, what: string) =>
+  new Response(`${what}\n`, { status, headers: { 'content-type': 'text/plain; charset=utf-8' } })
+
+/** What a page elsewhere could make a browser send, and what a name that leads elsewhere could read, ends here. */
+const guard: Handle = ({ event, resolve }) => {
+  const { request } = event
+  const host = request.headers.get('host') ?? event.url.host
+  if (!servesHost(host, { host: env['HOST'], origin: env['ORIGIN'], names: env['KAIDOKU_HOSTS'] }))
+    return refusal(421, 'this room is not known by that name; KAIDOKU_HOSTS or ORIGIN tells it its names')
+  const why = crossSite(request, env['ORIGIN'])
+  return why === undefined ? resolve(event) : refusal(403, why)
+}
+
+const page: Handle = ({ event, resolve }) => {
   const locale = chooseLocale(
     event.url.pathname,
     event.cookies.get('lang'),
@@ -30,23 +48,50 @@ export const handle: Handle = ({ event, resolve }) => {
   const theme = event.cookies.get('theme')
   event.locals.locale = locale
   event.locals.theme = theme === 'light' || theme === 'dark' ? theme : 'system'
+  event.locals.setCookies = []
   const before = queriesSoFar()
+  const nonce = createNonce()
   return locales.run(locale, async () => {
-    const response = await resolve(event, {
-      transformPageChunk: ({ html }) =>
-        html
-          .replace(FRAME, `<html lang="${locale}" data-theme="${event.locals.theme}">`)
-          .replace('</head>', `${startLab(event.locals.worker)}</head>`),
-      preload: ({ type }) => type === 'js' || type === 'css',
-    })
+    const response = await people(event, () =>
+      resolve(event, {
+        transformPageChunk: ({ html }) =>
+          liftStyles(
+            html
+              .replace(FRAME, `<html lang="${locale}" data-theme="${event.locals.theme}">`)
+              .replace('</head>', `<meta name="style-nonce" nonce="${nonce}">${startLab(event.locals.worker)}</head>`),
+            nonce,
+          ),
+        preload: ({ type }) => type === 'js' || type === 'css',
+      }),
+    )
+    const { headers } = response
     // For the test that counts them; of one request at a time.
-    if (env['KAIDOKU_COUNT_QUERIES']) response.headers.set('x-queries', String(queriesSoFar() - before))
-    response.headers.set('vary', 'Accept-Language, Cookie')
-    response.headers.set('x-content-type-options', 'nosniff')
-    response.headers.set('referrer-policy', 'no-referrer')
-    response.headers.set('cross-origin-opener-policy', 'same-origin')
-    response.headers.set('cross-origin-resource-policy', 'same-origin')
-    response.headers.set('permissions-policy', 'camera=(), geolocation=(), microphone=()')
+    if (env['KAIDOKU_COUNT_QUERIES']) headers.set('x-queries', String(queriesSoFar() - before))
+    for (const cookie of event.locals.setCookies) headers.append('set-cookie', cookie)
+    // Vite's server writes styles into the page, and its scripts.
+    if (!dev) headers.set('content-security-policy', policyWith(headers.get('content-security-policy'), nonce))
+    else headers.delete('content-security-policy')
+    headers.append('vary', 'Accept-Language, Cookie')
+    headers.set('x-content-type-options', 'nosniff')
+    headers.set('referrer-policy', 'same-origin')
+    headers.set('cross-origin-opener-policy', 'same-origin')
+    if (!headers.has('cross-origin-resource-policy')) headers.set('cross-origin-resource-policy', 'same-origin')
+    headers.set('permissions-policy', 'camera=(), geolocation=(), microphone=()')
     return response
   })
 }
+
+/** Who asks. A room that can't be opened has nobody, and its pages say so. */
+async function people(event: Parameters<Handle>[0]['event'], resolve: () => Response | Promise<Response>) {
+  // An article can be read while the database opens.
+  const can = /^\/(?:[a-z]{2}\/)?articles\//u.test(event.url.pathname)
+  const store = roomIfOpen() ?? (can ? undefined : await openRoom().catch(() => undefined))
+  if (store) {
+    event.locals.user = await findUser(event, store)
+    const served = await serveProvider(event, store)
+    if (served) return new Response(served.body, served) // Its headers can't be written.
+  }
+  return resolve()
+}
+
+export const handle = sequence(guard, page)

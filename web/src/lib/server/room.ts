@@ -7,6 +7,7 @@ import { env } from '$env/dynamic/private'
 export const articlesFolder = () => env['KAIDOKU_ARTICLES'] || 'articles'
 
 let opening: Promise<Store> | undefined
+let opened: Store | undefined
 let queries = 0
 
 /** Queries since the process began; a test reads it. */
@@ -29,8 +30,12 @@ async function open(): Promise<Store> {
   process.once('sveltekit:shutdown', () => {
     store.close().catch(() => {})
   })
+  opened = store
   return store
 }
+
+/** The store, if it is open: what can be shown without it needn't wait. */
+export const roomIfOpen = () => opened
 
 let seen = ''
 let syncing: Promise<void> | undefined
