@@ -32,6 +32,7 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     async () => (await import('./commands/export.ts')).exportCommand,
   ],
   import: ['take in bookmarks', async () => (await import('./commands/import.ts')).importCommand],
+  tool: ["programs of the simulated hosts, on one's own files", async () => (await import('./commands/tool.ts')).tool],
   serve: ['serve the reading room', async () => (await import('./commands/serve.ts')).serve],
 }
 

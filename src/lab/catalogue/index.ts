@@ -12,6 +12,7 @@ import { ipvs } from '#kernel/ipvs'
 import { link } from '#kernel/link'
 import { net } from '#kernel/net'
 import { netfilter } from '#kernel/netfilter'
+import { pci } from '#kernel/pci'
 import { qdisc } from '#kernel/qdisc'
 import { tunnel } from '#kernel/tunnel'
 import { unix } from '#kernel/unix'
@@ -43,6 +44,7 @@ const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
 export const OPTIONAL: Room[] = [
+  pci,
   ipv6,
   link,
   bridge,
