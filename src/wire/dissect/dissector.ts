@@ -50,26 +50,36 @@ export interface Context {
   dst: string
 }
 
+/** Counts frames and knows when the first and the last came; several dissectors may share one. */
+export interface FrameClock {
+  number: number
+  first: { s: number; ns: number } | undefined
+  last: { s: number; ns: number } | undefined
+}
+
 export class Dissector {
   readonly #state = new Conversations()
-  #number = 0
-  #first: { s: number; ns: number } | undefined
-  #last: { s: number; ns: number } | undefined
+  readonly #clock: FrameClock
+
+  constructor(clock: FrameClock = { number: 0, first: undefined, last: undefined }) {
+    this.#clock = clock
+  }
 
   /** Takes the next frame apart. Whatever its bytes, nothing throws. */
   next(frame: CapturedFrame): Dissection {
     const { bytes, s, ns } = frame
-    this.#number++
-    this.#first ??= { s, ns }
+    const clock = this.#clock
+    const number = ++clock.number
+    clock.first ??= { s, ns }
     const since = (from: { s: number; ns: number } | undefined) => (from ? (s - from.s) * 1e9 + ns - from.ns : 0)
-    const relative = since(this.#first)
-    const delta = since(this.#last)
-    this.#last = { s, ns }
+    const relative = since(clock.first)
+    const delta = since(clock.last)
+    clock.last = { s, ns }
     const length = frame.originalLength ?? bytes.length
     const say = (count: number) => `${count} bytes (${count * 8} bits)`
     const node: TreeNode = {
       name: 'frame',
-      text: `Frame ${this.#number}: ${length} bytes on wire (${length * 8} bits), ${bytes.length} bytes captured (${bytes.length * 8} bits)`,
+      text: `Frame ${number}: ${length} bytes on wire (${length * 8} bits), ${bytes.length} bytes captured (${bytes.length * 8} bits)`,
       value: undefined,
       at: 0,
       length: bytes.length,
@@ -101,11 +111,11 @@ export class Dissector {
       0,
       0,
     )
-    out.add('frame.number', `Frame Number: ${this.#number}`, this.#number, 0, 0)
+    out.add('frame.number', `Frame Number: ${number}`, number, 0, 0)
     out.add('frame.len', `Frame Length: ${say(length)}`, length, 0, 0)
     out.add('frame.cap_len', `Capture Length: ${say(bytes.length)}`, bytes.length, 0, 0)
     const context: Context = {
-      number: this.#number,
+      number,
       timeNs: relative,
       timeS: s + ns / 1e9,
       nodes: [node],
@@ -120,7 +130,7 @@ export class Dissector {
     dissectEthernet(context, { bytes, source: 0, at: 0, end: bytes.length })
     const protocols = context.protocols.join(':')
     out.add('frame.protocols', `Protocols in frame: ${protocols}`, protocols, 0, 0)
-    return { number: this.#number, nodes: context.nodes, sources: context.sources, protocols }
+    return { number, nodes: context.nodes, sources: context.sources, protocols }
   }
 }
 

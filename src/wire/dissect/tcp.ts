@@ -91,7 +91,7 @@ export function dissectTcp(context: Context, window: Window, into: TreeNode[]): 
   tcp.add('tcp.window_size', `[Calculated window size: ${size}]`, size, at + 14, 2)
   if (!(flags & SYN)) {
     const factor =
-      !mine.sawSyn && !other.sawSyn ? -1 : mine.scale === undefined || other.scale === undefined ? -2 : 2 ** mine.scale
+      !mine.sawSyn ? -1 : mine.scale === undefined || other.scale === undefined ? -2 : 2 ** mine.scale
     const said = factor === -1 ? '-1 (unknown)' : factor === -2 ? '-2 (no window scaling used)' : String(factor)
     tcp.add('tcp.window_size_scalefactor', `[Window size scaling factor: ${said}]`, factor, at + 14, 2)
   }
@@ -349,7 +349,7 @@ function analyse(
       facts.push({ first: true, say })
     }
     other.unacked = other.unacked.filter((one) => after(one.end, ack) > 0)
-    if ((stream.completeness & 7) === 3 && stream.synNs !== undefined && !(flags & SYN))
+    if (stream.synNs !== undefined && !(flags & SYN))
       stream.rttNs ??= context.timeNs - stream.synNs
   }
   if (flags & SYN && !(flags & ACK)) stream.synNs ??= context.timeNs
