@@ -9,6 +9,7 @@ import type { Machine } from './machine.ts'
 import { dropReference, type Process, ProcessEnd } from './process.ts'
 import type { Signal } from './signal.ts'
 import { O_NONBLOCK } from './sys.ts'
+import { scheduleTimeoutNs } from './timing.ts'
 import type { Body } from './wait.ts'
 
 /** A debt beyond this is paid by the next call that may. */
@@ -48,7 +49,8 @@ export class Calls {
   protected *waitFor(file: OpenFile, timeoutNs: number | undefined, partly = false): Body<Errno | undefined> {
     if ((file.flags & O_NONBLOCK) !== 0) return 'EAGAIN'
     const { process } = this
-    if (timeoutNs !== undefined) process.deadlineNs = Math.min(process.deadlineNs, this.host.sim.nowNs + timeoutNs)
+    if (timeoutNs !== undefined)
+      process.deadlineNs = Math.min(process.deadlineNs, scheduleTimeoutNs(this.host, timeoutNs))
     yield { queues: [file.queue], untilNs: process.deadlineNs }
     const interruption = this.interruption()
     // A call that waits with a time-out isn't restarted; signal(7).

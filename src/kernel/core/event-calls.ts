@@ -3,6 +3,7 @@ import { EpollFile } from './epoll.ts'
 import { type Errno, fail, OK, ok, type SysResult } from './errno.ts'
 import { EventFile, TimerFile } from './event-files.ts'
 import { SocketCalls } from './socket-calls.ts'
+import { pollSlackNs, wakeNs } from './timing.ts'
 import type { Body } from './wait.ts'
 
 /** EP_MAX_EVENTS of x86_64: INT_MAX over the size of an event. */
@@ -28,7 +29,7 @@ export class EventCalls extends SocketCalls {
     if (!(max > 0 && max <= EVENTS_MAX)) return fail('EINVAL')
     const file = this.process.file(epfd)
     if (!(file instanceof EpollFile)) return fail(file ? 'EINVAL' : ('EBADF' as Errno))
-    const untilNs = this.host.sim.nowNs + Math.max(0, timeoutNs)
+    const untilNs = wakeNs(this.host, this.host.sim.nowNs + Math.max(0, timeoutNs), pollSlackNs(timeoutNs))
     this.begin()
     for (;;) {
       const taken = file.take(max)
@@ -45,7 +46,7 @@ export class EventCalls extends SocketCalls {
 
   timerfdCreate(): SysResult<number> {
     this.enter()
-    return this.install(new TimerFile(this.host.sim, this.machine.newInode()), 0, false)
+    return this.install(new TimerFile(this.host, this.machine.newInode()), 0, false)
   }
 
   timerfdSettime(fd: number, valueNs: number, intervalNs: number): SysResult<void> {

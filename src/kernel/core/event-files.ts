@@ -1,8 +1,10 @@
 /** eventfd and timerfd. Linux 6.1 fs/eventfd.c, fs/timerfd.c. */
-import { type Simulator, Timer } from '#base/sim'
+import { Timer } from '#base/sim'
 import type { SysResult } from './errno.ts'
 import { fail, ok } from './errno.ts'
 import { type OpenFile, POLLIN, POLLOUT, type Stat } from './file.ts'
+import type { Host } from './host.ts'
+import { wakeNs } from './timing.ts'
 import { WaitQueue } from './wait.ts'
 
 /** The counter's largest value, ULLONG_MAX - 1. */
@@ -67,15 +69,18 @@ export class TimerFile implements OpenFile {
   readonly description = 'anon_inode:[timerfd]'
   readonly queue = new WaitQueue()
   readonly #inode: number
+  readonly #host: Host
   readonly #timer: Timer
+  #dueNs = 0
   #intervalNs = 0
   #ticks = 0n
 
-  constructor(sim: Simulator, inode: number) {
+  constructor(host: Host, inode: number) {
     this.#inode = inode
-    this.#timer = new Timer(sim, `timerfd ${inode}`, () => {
+    this.#host = host
+    this.#timer = new Timer(host.sim, `timerfd ${inode}`, () => {
       this.#ticks++
-      if (this.#intervalNs > 0) this.#timer.armAfter(this.#intervalNs)
+      if (this.#intervalNs > 0) this.#arm(this.#dueNs + this.#intervalNs)
       this.queue.wake()
     })
   }
@@ -87,8 +92,14 @@ export class TimerFile implements OpenFile {
   set(valueNs: number, intervalNs: number): void {
     this.#ticks = 0n
     this.#intervalNs = intervalNs
-    if (valueNs > 0) this.#timer.armAfter(valueNs)
+    if (valueNs > 0) this.#arm(this.#host.sim.nowNs + valueNs)
     else this.#timer.cancel()
+  }
+
+  /** Counts from when it was due, not from when it fired: no interval is longer for a late one. */
+  #arm(dueNs: number): void {
+    this.#dueNs = dueNs
+    this.#timer.armAt(Math.max(this.#host.sim.nowNs, wakeNs(this.#host, dueNs, 0)))
   }
 
   read(length: number): SysResult<Uint8Array> {

@@ -47,4 +47,18 @@ export { readAll, readTextFile, writeText } from './stdio.ts'
 export * from './sys.ts'
 export { type IntegerLimits, integerSysctl, parseIntegers } from './sysctl.ts'
 export { COOKED, RAW, type Terminal, type TerminalOptions, type Termios } from './terminal.ts'
+export {
+  HZ,
+  hrtimerNs,
+  INITIAL_JIFFIES,
+  JIFFY_NS,
+  jiffiesOf,
+  pollSlackNs,
+  SLACK_NS,
+  scheduleTimeoutNs,
+  type Ticking,
+  tickingOf,
+  wakeNs,
+  wheelJiffies,
+} from './timing.ts'
 export * from './wait.ts'

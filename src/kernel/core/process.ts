@@ -106,6 +106,8 @@ export class Process implements Waiter, Target {
   switches = 0
   alarm: Timer | undefined
   alarmIntervalNs = 0
+  /** When it was to fire. */
+  alarmDueNs = 0
   slot = -1
 
   constructor(machine: Machine, pid: number, parent: Process | undefined, session: Session | undefined) {

@@ -25,6 +25,7 @@ import {
   type WaitStatus,
 } from './sys.ts'
 import { TerminalFile } from './terminal.ts'
+import { pollSlackNs, SLACK_NS, wakeNs } from './timing.ts'
 import type { Body, Wait, WaitQueue } from './wait.ts'
 
 /** How long a process computes before others get their turn. */
@@ -70,7 +71,7 @@ export class SystemCalls extends EventCalls implements Sys {
 
   *sleep(ns: number): Body<SysResult<void>> {
     this.enter()
-    const untilNs = this.host.sim.nowNs + Math.max(0, Math.round(ns))
+    const untilNs = wakeNs(this.host, this.host.sim.nowNs + Math.max(0, Math.round(ns)), SLACK_NS)
     this.begin()
     while (this.host.sim.nowNs < untilNs) {
       yield { queues: [], untilNs }
@@ -100,10 +101,14 @@ export class SystemCalls extends EventCalls implements Sys {
     const process = this.process
     process.alarmIntervalNs = intervalNs
     process.alarm ??= new Timer(this.host.sim, `${this.host.name}: itimer of ${process.pid}`, () => {
-      if (process.alarmIntervalNs > 0) process.alarm?.armAfter(process.alarmIntervalNs)
+      if (process.alarmIntervalNs > 0) {
+        process.alarmDueNs += process.alarmIntervalNs
+        process.alarm?.armAt(wakeNs(this.host, process.alarmDueNs, 0))
+      }
       process.send('SIGALRM')
     })
-    if (valueNs > 0) process.alarm.armAfter(valueNs)
+    process.alarmDueNs = this.host.sim.nowNs + valueNs
+    if (valueNs > 0) process.alarm.armAt(wakeNs(this.host, process.alarmDueNs, 0))
     else process.alarm.cancel()
   }
 
@@ -184,7 +189,7 @@ export class SystemCalls extends EventCalls implements Sys {
   *poll(entries: PollEntry[], timeoutNs: number): Body<SysResult<{ fd: number; revents: number }[]>> {
     this.enter()
     yield* this.owed()
-    const untilNs = this.host.sim.nowNs + Math.max(0, timeoutNs)
+    const untilNs = wakeNs(this.host, this.host.sim.nowNs + Math.max(0, timeoutNs), pollSlackNs(timeoutNs))
     this.begin()
     for (;;) {
       const ready: { fd: number; revents: number }[] = []
