@@ -27,6 +27,9 @@ const LIMIT_S = 120
 /** What a run may use unless its caller says otherwise: some ten minutes of computing, and less than the clock can count. */
 export const DEFAULT_BUDGETS: Budgets = { events: 2e9, untilNs: 100 * 86_400 * SECOND }
 
+/** A mask of counted events: between two looks of who may pause a lab. */
+const LOOK_EVERY = 0xf
+
 /** Images are alike for all labs: made once. */
 const images = new Map<string, ReturnType<typeof createDebian12>>()
 
@@ -36,6 +39,11 @@ export interface SimLabOptions {
   start: number
   /** Keeps every frame for `finish`. */
   capture: boolean
+  /**
+   * For whoever lets others speak while a command runs: called when time comes to `limitNs`, and after `breathe`, which is
+   * in the middle of a moment; the lab waits for it, and stands still meanwhile.
+   */
+  onPause?: (why: 'limit' | 'breath') => Promise<void>
   /** Put over the defaults; `check` is for what the simulator can't see, such as real time and memory. */
   budgets?: Budgets
 }
@@ -59,6 +67,11 @@ export class SimLab {
   #capturing = false
   readonly #capture: boolean
   #began = false
+  /** Time waits here for `onPause`, whatever a command would take; all that happens at this moment has happened then. */
+  limitNs = Number.POSITIVE_INFINITY
+  readonly #onPause: ((why: 'limit' | 'breath') => Promise<void>) | undefined
+  #breath = false
+  #looked = 0
 
   constructor(plan: LabPlan, options: SimLabOptions) {
     let image = images.get('debian12')
@@ -73,6 +86,7 @@ export class SimLab {
       if (!on) this.#died(host)
     })
     this.#capture = options.capture
+    this.#onPause = options.onPause
     for (const host of plan.hosts) {
       for (const iface of host.interfaces) {
         this.#captures.set(`${host.name}:${iface.name}`, { host: host.name, interface: iface.name, frames: [] })
@@ -192,7 +206,33 @@ export class SimLab {
 
   /** Lets virtual time pass, up to and including a moment. */
   async advance(untilNs: number): Promise<void> {
-    await drive(this.world.sim, untilNs)
+    await this.#drive(untilNs)
+  }
+
+  /** From within a budget's `check`: pauses after the event that runs, in the middle of its moment. */
+  breathe(): void {
+    this.#breath = true
+    this.world.sim.stop()
+  }
+
+  /** Runs up to a moment, or until something is so; and pauses where it shall. */
+  async #drive(untilNs: number, done?: () => boolean): Promise<boolean> {
+    const { sim } = this.world
+    if (!this.#onPause) return drive(sim, untilNs, done)
+    // An event may take a microsecond or a hundred: whoever lets others speak looks more often than the simulator lets it.
+    const { check } = sim.budgets
+    const looked = () => {
+      if (check && (++this.#looked & LOOK_EVERY) === 0) check()
+      return done?.() ?? false
+    }
+    for (;;) {
+      const toNs = Math.max(sim.nowNs, Math.min(untilNs, this.limitNs))
+      if (await drive(sim, toNs, looked)) return true
+      const why = this.#breath ? 'breath' : 'limit'
+      this.#breath = false
+      if (why === 'limit' && toNs >= untilNs) return false
+      await this.#onPause(why)
+    }
   }
 
   /** Waits for the last frames and gives the captures, in the order of the plan. */
@@ -261,7 +301,7 @@ export class SimLab {
     // than the simulator lets it.
     const { check } = this.world.sim.budgets
     let events = 0
-    return drive(this.world.sim, untilNs, () => {
+    return this.#drive(untilNs, () => {
       if (check && (++events & 0xff) === 0) check()
       return done()
     })

@@ -6,7 +6,23 @@ import type { LabPort } from './port.ts'
 
 const INTERRUPT = '\x03'
 
-export class HostConsole {
+/** A terminal as the lab has it. */
+export interface Console {
+  readonly host: string
+  /** Something runs there, for which time has to pass. */
+  readonly alive: boolean
+  type(text: string): void
+  print(text: string): void
+  lend?(command: string): void
+  giveBack?(): void
+  resize?(columns: number, rows: number): void
+  close?(): void
+}
+
+/** The terminal on which a host's blocks run. What is typed there is run by the same shell. */
+export class HostConsole implements Console {
+  /** The lab itself knows what it runs. */
+  readonly alive = false
   readonly host: string
   readonly #port: LabPort
   readonly #editor: LineEditor

@@ -5,7 +5,7 @@
  */
 import { type InsideRow, insideViews } from '#kernel/core'
 import type { World } from '#lab/world'
-import type { LabEvent } from './protocol.ts'
+import type { InsideEvent, LabEvent } from './protocol.ts'
 
 /** How far apart two looks at a host are at least, in virtual time: at first, and when there have been many. */
 const SPACING_NS = 1e6
@@ -22,11 +22,14 @@ export class Insides {
   /** Who was reached by a frame since it was looked at, and when. */
   readonly #reached = new Map<string, number>()
   #looks = 0
+  /** Nobody is told: nothing is looked at. */
+  quiet = false
 
   constructor(world: World, add: (event: LabEvent) => void) {
     this.#world = world
     this.#add = add
     world.frames.listen(({ atNs, port, direction }) => {
+      if (this.quiet) return
       if (direction !== 'in') {
         if (!this.#reached.has(port.host)) this.#reached.set(port.host, atNs)
         return
@@ -38,7 +41,21 @@ export class Insides {
 
   /** Looks at every host. */
   lookAtAll(): void {
+    if (this.quiet) return
     for (const name of this.#world.hosts.keys()) this.#look(name)
+  }
+
+  /** All tables of all hosts at this moment, whether they changed or not. */
+  all(): InsideEvent[] {
+    const events: InsideEvent[] = []
+    const { nowNs } = this.#world.sim
+    for (const [name, { kernel }] of this.#world.hosts) {
+      for (const [view, { columns, look }] of insideViews(kernel.image)) {
+        const rows = (kernel.up ? look(kernel) : undefined)?.slice(0, ROWS_MAX) ?? []
+        events.push({ type: 'inside', atNs: nowNs, host: name, view, columns: [...columns], rows })
+      }
+    }
+    return events
   }
 
   /** Looks, unless it was a moment ago. */

@@ -15,20 +15,56 @@ export interface End {
   interface: string
 }
 
+/**
+ * What somebody does to a lab. Same article, same seed, same inputs at the same times: the same bytes. A terminal is a
+ * host's name, or for the second and later ones `HOST:2`.
+ */
+export type Input =
+  /** Runs one console or file block, by its number in the document; with `commands` (in its order) instead of its own. */
+  | { type: 'run'; block: number; commands?: string[] }
+  /** What somebody types at a terminal, as a terminal sends it: Ctrl-C is one byte among others. */
+  | { type: 'input'; host: string; text: string }
+  /** What a `lab#` line says: a cable, power, loss; see `#lab/faults`. */
+  | { type: 'verb'; line: string }
+  /** Opens one more terminal on a host; closes it. */
+  | { type: 'terminal'; host: string; open: boolean }
+  | { type: 'resize'; host: string; columns: number; rows: number }
+
+/** An input at its moment: after all that happened up to then. */
+export interface LoggedInput {
+  atNs: number
+  input: Input
+}
+
+/**
+ * A moment of a branch: so many of its inputs were given, and time had come to there. (Time stands while somebody types, so
+ * a time alone isn't enough.)
+ */
+export interface Moment {
+  branch: number
+  inputs: number
+  atNs: number
+}
+
 /** From the page to the worker. */
 export type Request =
-  /** Builds the lab of an article without mistakes. */
-  | { type: 'open'; plan: LabPlan; blocks: Block[]; seed: number }
-  /** Runs one console or file block, by its number in the document; later ones wait for it. */
-  | { type: 'run'; block: number }
-  /** What somebody types at a host's terminal, as a terminal sends it: Ctrl-C is one byte among others. */
-  | { type: 'input'; host: string; text: string }
+  /** Builds the lab of an article without mistakes; `inputs` are done again first, up to `atNs`. */
+  | { type: 'open'; plan: LabPlan; blocks: Block[]; seed: number; inputs?: LoggedInput[]; atNs?: number }
+  | Input
+  /** The hosts shall stand ready as they were at that moment: `stands` says when they do. */
+  | { type: 'goto'; moment: Moment }
+  /** From that moment on things go another way: what is done next is a new branch's, as `branched` says. */
+  | { type: 'branch'; moment: Moment }
+  /** Goes on with another branch, where it ended. */
+  | { type: 'switch'; branch: number }
   /** The page has shown nearly all that it was told: go on. */
   | { type: 'more' }
-  /** Whether time waits for `more`, so that nothing is missed. */
-  | { type: 'pace'; watched: boolean }
+  /** Whether time waits for `more`, so that nothing is missed; and virtual seconds in a second of what is typed. */
+  | { type: 'pace'; watched: boolean; speed?: number }
   /** Lets the next seconds of what was typed pass at once. */
   | { type: 'hurry' }
+  /** Stops what computes too long: the lab can't go on from there, but from before. */
+  | { type: 'stop' }
   /** Asks for the way of the packet that a frame is a part of; `explained` answers. */
   | { type: 'explain'; frame: number }
 
@@ -110,7 +146,30 @@ export type LabEvent =
   /** A cable was unplugged or plugged, a host lost its power or got it back. */
   | { type: 'link'; atNs: number; end: End; up: boolean }
   | { type: 'power'; atNs: number; host: string; on: boolean }
+  /** Somebody did something to the lab; what came of it follows. */
+  | { type: 'input'; atNs: number; input: Input }
+  /** A host got one more terminal, or lost it. */
+  | { type: 'terminal'; atNs: number; host: string; open: boolean }
   | InsideEvent
+
+/** Why a lab was stopped, or what keeps it busy: a storm of frames, a loop, memory. */
+export interface Excess {
+  kind: 'storm' | 'loop' | 'memory' | 'frames' | 'events'
+  /** The network or the host that it is about. */
+  where: string
+  /** Frames, events or bytes: in a second of virtual time, and in all. */
+  rate: number
+  count: number
+  /** Of a storm: who sends, most first; of a loop: programs. */
+  who: { name: string; share: number }[]
+  /** Of a storm: what it is made of, in bytes. */
+  frame?: Uint8Array
+  /** How often that one frame came. */
+  repeats?: number
+  /** How long it was computed, in milliseconds of the reader's time, and how much virtual time went by. */
+  realMs: number
+  virtualNs: number
+}
 
 /** From the worker to the page. */
 export type Reply =
@@ -124,5 +183,14 @@ export type Reply =
   | { type: 'busy'; busy: boolean }
   /** The way of a frame's packet; undefined if it is so old that it was given up. */
   | { type: 'explained'; frame: number; way: Way | undefined }
+  /** The hosts stand as they were at that moment; what their kernels keep, all of it. */
+  | { type: 'stands'; moment: Moment; tookMs: number; insides: InsideEvent[] }
+  /** A new branch, which has the older one's past; the events that follow are its own. */
+  | { type: 'branched'; branch: number; from: Moment }
+  | { type: 'switched'; branch: number }
+  /** What keeps the lab busy for long; it goes on. Undefined: no longer. */
+  | { type: 'laden'; excess: Excess | undefined }
+  /** A budget was met: this branch ends here, but an earlier moment is as good as before. */
+  | { type: 'excess'; excess: Excess }
   /** What can't be done: `fatal` if the lab can't go on (what isn't modelled, a budget, a bug, an article with mistakes). */
   | { type: 'error'; message: string; fatal: boolean; block?: number }

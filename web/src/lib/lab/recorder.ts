@@ -3,32 +3,30 @@ import type { World } from '#lab/world'
 import { emitFrame } from '#wire/inet'
 import type { LabEvent } from './protocol.ts'
 
-/** More frames than a reader could look at, and than a page should keep. */
-const FRAMES_MAX = 200_000
-
-/** A reader's lab ran away: it is stopped before the page is. */
-export class TooManyFrames extends Error {
-  override readonly name = 'TooManyFrames'
-}
-
 export class Recorder {
   #events: LabEvent[] = []
   // Frames by the number that the world gives them where they enter a switch.
   readonly #ids = new Map<number, number>()
   #frames = 0
+  /** Nobody is to be told: what happens is what happened once, and is only counted. */
+  quiet = false
 
-  constructor(world: World) {
+  /** @param onFrame sees each frame before it is told; it may throw, if there are too many */
+  constructor(world: World, onFrame?: (network: string, from: string, bytes: Uint8Array) => void) {
     world.frames.listen(({ atNs, port, direction, packet }) => {
-      const end = { host: port.host, interface: port.iface }
       if (direction === 'in') {
-        if (this.#frames >= FRAMES_MAX) throw new TooManyFrames(`more than ${FRAMES_MAX} frames; build the lab anew`)
         const id = this.#frames++
         this.#ids.set(packet.frame, id)
-        this.add({ type: 'frame', id, atNs, network: port.network.name, from: end, bytes: emitFrame(packet).slice() })
+        if (this.quiet) return
+        const end = { host: port.host, interface: port.iface }
+        const bytes = emitFrame(packet).slice()
+        onFrame?.(port.network.name, `${port.host}:${port.iface}`, bytes)
+        this.add({ type: 'frame', id, atNs, network: port.network.name, from: end, bytes })
         return
       }
+      if (this.quiet) return
       const id = this.#ids.get(packet.frame)
-      if (id !== undefined) this.add({ type: 'arrival', id, atNs, to: end })
+      if (id !== undefined) this.add({ type: 'arrival', id, atNs, to: { host: port.host, interface: port.iface } })
     })
     world.links.listen(({ atNs, host, interface: card, up }) => {
       this.add({ type: 'link', atNs, end: { host, interface: card }, up })
@@ -38,13 +36,8 @@ export class Recorder {
     })
   }
 
-  /** Whether something happened that nobody was told. */
-  get pending(): boolean {
-    return this.#events.length > 0
-  }
-
   add(event: LabEvent): void {
-    this.#events.push(event)
+    if (!this.quiet) this.#events.push(event)
   }
 
   /** What happened since the last time. */

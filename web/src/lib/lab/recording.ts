@@ -4,7 +4,7 @@
  * in milliseconds of watching: a frame takes a glance to cross, what follows from it waits for it, and silence is
  * shortened. The time bar runs along that axis and is labelled with virtual time.
  */
-import type { End, InsideEvent, LabEvent } from './protocol.ts'
+import type { End, Input, InsideEvent, LabEvent, Moment } from './protocol.ts'
 
 /** What a frame takes from a host to the switch, and from there to a host, in milliseconds of watching. */
 export const LEG_MS = 320
@@ -34,7 +34,14 @@ export interface RecordedOutput {
 export type RecordedMark = {
   showMs: number
   atNs: number
-  event: Exclude<LabEvent, { type: 'frame' | 'arrival' | 'output' | 'inside' }>
+  event: Exclude<LabEvent, { type: 'frame' | 'arrival' | 'output' | 'inside' | 'input' }>
+}
+
+/** What somebody did. */
+export interface RecordedInput {
+  showMs: number
+  atNs: number
+  input: Input
 }
 
 /** What a host kept of one kind, from a moment on. */
@@ -49,7 +56,16 @@ export function shortened(gapNs: number): number {
   return gapNs <= 1e5 ? 0 : Math.min(700, Math.round(110 * Math.log10(gapNs / 1e5)))
 }
 
+/** Before somebody does something there is a moment to stand at, though no time passes. */
+export const BEAT_MS = 60
+
+/** What one can step by. */
+export type Step = 'event' | 'packet' | 'command'
+
 export class Recording {
+  /** All that was told, in order: of a part of it another recording can be made. */
+  readonly events: LabEvent[] = []
+  readonly inputs: RecordedInput[] = []
   readonly frames: RecordedFrame[] = []
   readonly outputs = new Map<string, RecordedOutput[]>()
   /** By host and view, what the kernel kept, in order. */
@@ -72,6 +88,11 @@ export class Recording {
   }
 
   append(event: LabEvent): void {
+    this.events.push(event)
+    if (event.type === 'input') {
+      this.#give(event.atNs, event.input)
+      return
+    }
     if (event.type === 'inside') {
       this.#keep(event)
       return
@@ -108,6 +129,28 @@ export class Recording {
       default:
         this.marks.push({ showMs, atNs: event.atNs, event })
     }
+  }
+
+  /** What was done by then, and when that is: a moment to which the hosts can be brought. */
+  momentAt(showMs: number, branch: number): Moment {
+    const inputs = countUpTo(this.inputs, showMs)
+    const least = this.inputs[inputs - 1]?.atNs ?? 0
+    const most = this.inputs[inputs]?.atNs ?? this.nowNs
+    return { branch, inputs, atNs: Math.max(least, Math.min(most, this.timeAt(showMs))) }
+  }
+
+  /** Another recording of the same past, up to a moment. */
+  forkAt({ inputs, atNs }: Moment): Recording {
+    const fork = new Recording()
+    let given = 0
+    for (const event of this.events) {
+      if (event.type === 'input' && given++ >= inputs) break
+      // What came of an input that isn't given any more comes after it, if perhaps at the same moment.
+      if (event.atNs > atNs) break
+      fork.append(event)
+    }
+    fork.passTo(atNs)
+    return fork
   }
 
   /** Silence up to now: time went by without an event. */
@@ -150,15 +193,61 @@ export class Recording {
     return now && { now, before: list[at - 2] }
   }
 
-  /** The nearest place before or after at which something happens; the end of the axis if there is none. */
-  neighbour(showMs: number, by: 1 | -1): number {
-    const places = [this.frames, this.marks].map((list: readonly { showMs: number }[]) => {
+  /**
+   * The nearest place before or after at which something happens; the end of the axis if there is none. Of commands: where
+   * nobody has given them yet.
+   */
+  neighbour(showMs: number, by: 1 | -1, kind: Step = 'event'): number {
+    const lists = { event: [this.frames, this.marks], packet: [this.frames], command: [this.#beats] }[kind]
+    const places = lists.map((list: readonly { showMs: number }[]) => {
       const at = countUpTo(list, by > 0 ? showMs : showMs - 1)
       return by > 0 ? list[at]?.showMs : list[at - 1]?.showMs
     })
     const found = places.filter((place) => place !== undefined)
     if (found.length === 0) return by > 0 ? this.endMs : 0
     return by > 0 ? Math.min(...found) : Math.max(...found)
+  }
+
+  /** The virtual time that is reached is shown there. */
+  showAt(ns: number): number {
+    const times = this.#times
+    let [low, high] = [0, times.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (times[middle]!.atNs <= ns) low = middle + 1
+      else high = middle
+    }
+    const before = times[low - 1]
+    const after = times[low]
+    if (!before) return 0
+    if (!after) return before.showMs
+    return before.showMs + ((ns - before.atNs) / (after.atNs - before.atNs)) * (after.showMs - before.showMs)
+  }
+
+  /** Where lines begin to be typed, blocks run, cables are pulled: the moments before. */
+  readonly #beats: { showMs: number }[] = []
+
+  #give(atNs: number, input: Input): void {
+    if (input.type === 'resize') {
+      this.inputs.push({ showMs: this.#lastMs, atNs, input })
+      return
+    }
+    const last = this.inputs.at(-1)?.input
+    const goesOn =
+      input.type === 'input' &&
+      last?.type === 'input' &&
+      last.host === input.host &&
+      !/[\r\x03\x04\x1a]$/u.test(last.text)
+    if (goesOn) {
+      this.inputs.push({ showMs: this.#lastMs, atNs, input })
+      return
+    }
+    this.passTo(atNs)
+    this.#beats.push({ showMs: Math.max(this.#lastMs, this.#stillMs) })
+    this.#lastMs = Math.max(this.#lastMs, this.#stillMs) + BEAT_MS
+    this.#stillMs = this.#lastMs
+    this.#times.push({ showMs: this.#lastMs, atNs: this.nowNs })
+    this.inputs.push({ showMs: this.#lastMs, atNs, input })
   }
 
   /** A kernel's state is shown once what led to it was seen. It takes no time itself, and nothing waits for it. */

@@ -13,8 +13,8 @@ const KIN_STEPS_MAX = 50
 export class Ways {
   readonly #journeys: Journeys
 
-  constructor(world: World) {
-    this.#journeys = new Journeys(world, { newest: STEPS_KEPT })
+  constructor(world: World, steps = STEPS_KEPT) {
+    this.#journeys = new Journeys(world, { newest: steps })
   }
 
   of(frame: number): Way | undefined {

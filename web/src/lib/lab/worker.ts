@@ -1,208 +1,328 @@
 /**
- * The lab's worker: the simulated data centre, its consoles, and its pace. A block's commands run as fast as they
- * compute, as everywhere: the page shows them slowly. What a reader types runs as time does, so that Ctrl-C comes when it
- * comes; and time waits while the page still shows what happened.
+ * The lab's worker: the run that goes on, its pace, and the past. A block's commands run as fast as they compute, as
+ * everywhere: the page shows them slowly. What a reader types runs as time does, so that Ctrl-C comes when it comes; and
+ * time waits while the page still shows what happened. Whoever goes back gets a run of the same inputs that is brought to
+ * that moment; what is done there is a branch.
  */
-import type { Block, ConsoleBlock } from '#article/format'
-import { compareOutput, DEFAULT_START, skips } from '#article/runner'
+import { DEFAULT_START } from '#article/runner'
 import { SimLab } from '#backend/sim'
-import { parseVerb } from '#lab/faults'
-import type { LabPlan } from '#lab/plan'
-import { HostConsole } from './console.ts'
-import { Insides } from './insides.ts'
-import type { LabPort } from './port.ts'
-import type { Reply, Request, Verdict } from './protocol.ts'
-import { Recorder } from './recorder.ts'
-import { Ways } from './ways.ts'
+import { Past } from './past.ts'
+import type { Input, LoggedInput, Moment, Reply, Request } from './protocol.ts'
+import { type Article, LabRun, Refused, type RunHost } from './run.ts'
+import { TooMuch } from './watch.ts'
 
 /** How often what was typed goes on, in milliseconds of the reader's time. */
 const TICK_MS = 20
 /** How much virtual time a reader in a hurry skips at once. */
 const HURRY_NS = 10e9
-/** What a lab may compute in all before it is stopped. */
-const EVENTS_MAX = 500_000_000
+/** Whoever speeds time up hears of it at least this often. */
+const STRIDE_NS = 500e6
 
-class LabServer implements LabPort {
-  readonly lab: SimLab
-  readonly #plan: LabPlan
-  readonly #blocks: Block[]
-  readonly #recorder: Recorder
-  readonly #insides: Insides
-  readonly #ways: Ways
-  readonly #consoles = new Map<string, HostConsole>()
-  #queue: number[] = []
-  /** Hosts on which something typed runs. */
-  readonly #typed = new Set<string>()
+interface Branch {
+  /** What was done on it, its past's inputs included: the very same entries. */
+  log: LoggedInput[]
+  endNs: number
+}
+
+type Turn = { type: 'branch'; moment: Moment } | { type: 'switch'; branch: number }
+
+class LabServer implements RunHost {
+  readonly #past: Past
+  readonly #branches: Branch[] = []
+  #branch = 0
+  #run: LabRun
+  #inputs: Input[] = []
+  #turns: Turn[] = []
+  #goto: Moment | undefined
+  #going = false
   #working = false
   #watched = true
+  #speed = 1
   #shown: (() => void) | undefined
+  #turn: (() => void) | undefined
   #hurryNs = 0
+  #toldNs = -1
+  #laden = false
 
-  constructor(plan: LabPlan, blocks: Block[], seed: number) {
-    this.#plan = plan
-    this.#blocks = blocks
-    this.lab = new SimLab(plan, { seed, start: DEFAULT_START, capture: false, budgets: { events: EVENTS_MAX } })
-    // Before the recorder: what a host has become is told before the frame that it sent.
-    this.#insides = new Insides(this.lab.world, (event) => this.#recorder.add(event))
-    this.#recorder = new Recorder(this.lab.world)
-    this.#ways = new Ways(this.lab.world)
-    reply({ type: 'opened', kernel: this.lab.kernel })
-    for (const { name } of plan.hosts) this.#consoles.set(name, new HostConsole(name, this))
+  constructor(article: Article) {
+    this.#past = new Past(article, this)
+    this.#run = new LabRun(article, this)
+    this.#branches.push({ log: this.#run.log, endNs: 0 })
+    reply({ type: 'opened', kernel: this.#run.lab.kernel })
     this.#tell(false)
+  }
+
+  /** What was done to it elsewhere is done here too, up to a moment. */
+  async again(inputs: LoggedInput[], atNs: number | undefined): Promise<void> {
+    this.#working = true
+    reply({ type: 'busy', busy: true })
+    try {
+      const run = this.#run
+      const endNs = Math.max(atNs ?? 0, inputs.at(-1)?.atNs ?? 0)
+      await run.follow(inputs, { inputs: inputs.length, atNs: endNs }, true)
+      run.lead()
+    } catch (error) {
+      this.#broke(error)
+    }
+    this.#tell(false)
+    this.#working = false
+    reply({ type: 'busy', busy: false })
+    this.#work()
   }
 
   take(request: Request): void {
     switch (request.type) {
-      case 'run':
-        this.#queue.push(request.block)
-        break
-      case 'input':
-        this.#consoles.get(request.host)?.type(request.text.slice(0, 65_536))
-        this.#tell(false)
-        break
       case 'more':
         this.#shown?.()
-        break
+        return
       case 'pace':
         this.#watched = request.watched
+        this.#speed = request.speed ?? 1
         this.#shown?.()
-        break
-      case 'hurry':
-        this.#hurryNs = this.lab.nowNs + HURRY_NS
-        this.#shown?.()
-        break
-      case 'explain':
-        reply({ type: 'explained', frame: request.frame, way: this.#ways.of(request.frame) })
         return
+      case 'hurry':
+        this.#hurryNs = this.#run.lab.nowNs + HURRY_NS
+        this.#shown?.()
+        return
+      case 'stop':
+        this.#run.watch.stop = true
+        return
+      case 'explain':
+        reply({ type: 'explained', frame: request.frame, way: this.#run.way(request.frame) })
+        return
+      case 'goto':
+        this.#goto = request.moment
+        this.#go()
+        return
+      case 'branch':
+      case 'switch':
+        this.#turns.push(request)
+        this.#inputs = []
+        this.#shown?.()
+        this.#turn?.()
+        break
       case 'open':
+        return
+      default:
+        this.#inputs.push(request)
     }
     this.#work()
   }
 
-  show(host: string, text: string): void {
-    this.#recorder.add({ type: 'output', atNs: this.lab.nowNs, host, text })
+  // What a run asks for.
+
+  async breathe(run: LabRun): Promise<void> {
+    await macrotask()
+    if (run.following) {
+      // A run of the past yields to what goes on.
+      if (run !== this.#run) await this.#past.mayGoOn(run)
+      return
+    }
+    if (run !== this.#run) await new Promise(() => {}) // Given up.
+    if (this.#turns.length > 0) {
+      await new Promise(() => {}) // Somebody goes another way: this run is given up.
+    }
+    if (run.watch.stop) {
+      run.watch.stop = false
+      const excess = run.watch.laden() ?? run.watch.now()
+      throw new TooMuch(excess)
+    }
+    this.#sayLaden(run)
+    const next = this.#inputs.findIndex(({ type }) => type !== 'run')
+    if (next < 0) {
+      run.lab.limitNs = Number.POSITIVE_INFINITY
+      return
+    }
+    if (run.lab.limitNs !== run.lab.nowNs) {
+      // An input comes after all that happens at its moment: else nobody could do it again.
+      run.lab.limitNs = run.lab.nowNs
+      return
+    }
+    for (const input of this.#inputs.filter(({ type }) => type !== 'run')) this.#apply(input)
+    this.#inputs = this.#inputs.filter(({ type }) => type === 'run')
+    run.lab.limitNs = Number.POSITIVE_INFINITY
+    this.#tell(false)
   }
 
-  begin(console: HostConsole, line: string): void {
-    const { host } = console
-    this.#typed.add(host)
-    this.lab.begin(host, line, {
-      onOutput: (text) => console.print(text),
-      onEnd: () => {
-        this.#typed.delete(host)
-        console.ask()
-      },
-    })
+  reply(run: LabRun, message: Reply): void {
+    if (run === this.#run && !run.following) reply(message)
   }
 
-  interrupt(host: string): void {
-    this.lab.interrupt(host)
+  tell(run: LabRun): void {
+    if (run === this.#run && !run.following) this.#tell(false)
   }
 
-  /** One at a time: blocks before what was typed. */
+  /** Whether nothing goes on for the reader. */
+  get idle(): boolean {
+    return !this.#working && !this.#going
+  }
+
   async #work(): Promise<void> {
     if (this.#working) return
     this.#working = true
     reply({ type: 'busy', busy: true })
-    try {
-      for (;;) {
-        const block = this.#queue.shift()
-        if (block !== undefined) await this.#runBlock(block)
-        else if (this.#typed.size > 0) await this.#passTime()
+    this.#run.watch.begin()
+    for (;;) {
+      try {
+        const turn = this.#turns.shift()
+        if (turn) {
+          await this.#change(turn)
+          continue
+        }
+        const run = this.#run
+        const next = this.#inputs.findIndex(({ type }) => type !== 'run' || !run.task)
+        if (next >= 0) {
+          this.#apply(this.#inputs.splice(next, 1)[0]!)
+          this.#tell(false)
+        } else if (run.broken !== undefined) throw run.broken
+        else if (run.task) {
+          const turned = new Promise<void>((resolve) => {
+            this.#turn = resolve
+          })
+          await Promise.race([run.task, turned])
+        } else if (run.alive) await this.#passTime(run)
         else break
+      } catch (error) {
+        this.#broke(error)
+        if (this.#turns.length === 0) break
       }
-    } catch (error) {
-      this.#tell(false)
-      reply({ type: 'error', message: describe(error), fatal: true })
-      return // It stays `working`: a lab that broke does nothing more.
     }
     this.#working = false
+    if (this.#laden) reply({ type: 'laden', excess: undefined })
+    this.#laden = false
     reply({ type: 'busy', busy: false })
+    this.#past.keepReady(this.#branches[this.#branch]!.log, this.#run.lab)
+  }
+
+  #apply(input: Input): void {
+    const run = this.#run
+    if (run.broken !== undefined) {
+      if (input.type === 'run') reply({ type: 'block', block: input.block, state: 'failed' })
+      return // Its page says so already.
+    }
+    try {
+      run.apply(input)
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error
+      reply({ type: 'error', message: error.message, fatal: false })
+    }
   }
 
   /** As much virtual time as went by for the reader, at most up to the next thing to be seen. */
-  async #passTime(): Promise<void> {
-    const { sim } = this.lab.world
+  async #passTime(run: LabRun): Promise<void> {
+    const { sim } = run.lab.world
     const hurried = sim.nowNs < this.#hurryNs
     await new Promise((resolve) => setTimeout(resolve, hurried ? 0 : TICK_MS))
-    const untilNs = Math.round(sim.nowNs + (hurried ? 100 : TICK_MS) * 1e6)
-    await this.lab.advance(untilNs)
+    if (this.#turns.length > 0) return
+    if (this.#inputs.length > 0) return // At this very moment.
+    const step = hurried ? 100e6 : Math.min(STRIDE_NS, TICK_MS * 1e6 * this.#speed)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#turn = resolve
+    const before = performance.now()
+    await Promise.race([run.lab.advance(Math.round(sim.nowNs + step)), promise])
+    // Time that passes as quickly as it is wanted is no burden.
+    if (performance.now() - before < TICK_MS * 2) run.watch.begin()
+    if (this.#turns.length > 0) return
     await this.#tell(this.#watched && !hurried)
-  }
-
-  async #runBlock(number: number): Promise<void> {
-    const block = this.#blocks[number]
-    if (!block) return
-    reply({ type: 'block', block: number, state: 'running' })
-    try {
-      if (block.kind === 'file') this.lab.writeFile(block.host, block.path, block.content)
-      else if (!skips(block, 'sim'))
-        for (const index of block.commands.keys()) await this.#runCommand(block, number, index)
-      reply({ type: 'block', block: number, state: 'finished' })
-    } catch (error) {
-      const fatal = !(error instanceof Refused)
-      reply({ type: 'block', block: number, state: 'failed' })
-      this.#tell(false)
-      this.#queue = []
-      if (fatal) throw error
-      reply({ type: 'error', message: error.message, fatal, block: number })
-    }
-  }
-
-  async #runCommand(block: ConsoleBlock, number: number, index: number): Promise<void> {
-    const source = block.commands[index]!
-    const { host } = source
-    const console = this.#consoles.get(host)
-    if (this.#typed.has(host)) throw new Refused(`${host}: what was typed there still runs; end it first (Ctrl-C)`)
-    const at = () => ({ atNs: this.lab.nowNs, host, block: number, index })
-    this.#recorder.add({ type: 'command', ...at() })
-    console?.lend(source.command)
-    let result: Awaited<ReturnType<SimLab['command']>>
-    if (console) {
-      result = await this.lab.command(host, source.command, {
-        limitS: block.limitS,
-        onOutput: (text) => console.print(text),
-      })
-    } else {
-      const parsed = parseVerb(source.command, this.#plan)
-      if (!parsed.ok) throw new Refused(`${source.command}: ${parsed.what}`)
-      result = await this.lab.verb(parsed.verb)
-    }
-    const { status, output, timedOut } = result
-    let verdict: Verdict = { kind: 'unchecked' }
-    if (timedOut) verdict = { kind: 'timed-out' }
-    else if (!block.nocheck) {
-      const { equal, diff } = compareOutput(source.expected, output, block.unordered)
-      verdict = equal ? { kind: 'equal' } : { kind: 'different', lines: diff }
-    }
-    this.#recorder.add({ type: 'finished', ...at(), status, output, verdict })
-    console?.giveBack()
-    await this.#tell(false)
   }
 
   /** Tells the page what happened; if it is to be watched, waits until that was shown. */
   async #tell(wait: boolean): Promise<void> {
-    this.#insides.lookAtAll()
-    const events = this.#recorder.take()
+    const run = this.#run
+    const events = run.take()
     const rest = wait && events.some(({ type }) => type !== 'inside')
-    if (events.length > 0 || this.lab.nowNs > this.#toldNs)
-      reply({ type: 'events', events, nowNs: this.lab.nowNs, rest })
-    this.#toldNs = this.lab.nowNs
+    const { nowNs } = run.lab
+    this.#branches[this.#branch]!.endNs = nowNs
+    if (events.length > 0 || nowNs > this.#toldNs) reply({ type: 'events', events, nowNs, rest })
+    this.#toldNs = nowNs
+    this.#past.mark(run.log, run.lab)
     if (!rest) return
     await new Promise<void>((resolve) => {
       this.#shown = resolve
     })
     this.#shown = undefined
+    run.watch.begin()
   }
 
-  #toldNs = -1
-}
+  /** A run that can't go on: its past is as good as before. */
+  #broke(error: unknown): void {
+    this.#run.broken = error
+    this.#inputs = []
+    try {
+      this.#tell(false)
+    } catch {
+      // What it can't say any more it doesn't.
+    }
+    if (error instanceof TooMuch) reply({ type: 'excess', excess: error.excess })
+    else reply({ type: 'error', message: describe(error), fatal: true })
+  }
 
-/** What a reader can mend: the lab goes on. */
-class Refused extends Error {}
+  #sayLaden(run: LabRun): void {
+    const excess = run.watch.laden()
+    if (excess === undefined && !this.#laden) return
+    this.#laden = excess !== undefined
+    reply({ type: 'laden', excess })
+  }
+
+  /** Brings a run to where a reader looks: the newest wish counts. */
+  async #go(): Promise<void> {
+    if (this.#going) return
+    this.#going = true
+    while (this.#goto) {
+      const moment = this.#goto
+      this.#goto = undefined
+      const began = performance.now()
+      try {
+        const run = await this.#past.at(this.#branches[moment.branch]!.log, moment)
+        if (run) reply({ type: 'stands', moment, tookMs: performance.now() - began, insides: run.insides() })
+      } catch (error) {
+        reply({ type: 'error', message: describe(error), fatal: false })
+      }
+    }
+    this.#going = false
+    if (!this.#working) this.#past.keepReady(this.#branches[this.#branch]!.log, this.#run.lab)
+  }
+
+  async #change(turn: Turn): Promise<void> {
+    const to = turn.type === 'branch' ? turn.moment.branch : turn.branch
+    const { log, endNs } = this.#branches[to]!
+    const moment = turn.type === 'branch' ? turn.moment : { branch: to, inputs: log.length, atNs: endNs }
+    const run = await this.#past.take(log, moment)
+    run.lead()
+    const before = this.#run
+    if (before.task === undefined && before.broken === undefined) {
+      this.#branches[this.#branch]!.log = [...before.log]
+      this.#past.park(before)
+    }
+    this.#run = run
+    if (turn.type === 'branch') {
+      this.#branch = this.#branches.length
+      this.#branches.push({ log: run.log, endNs: moment.atNs })
+      reply({ type: 'branched', branch: this.#branch, from: moment })
+    } else {
+      this.#branches[to]!.log = run.log
+      this.#branch = to
+      reply({ type: 'switched', branch: to })
+    }
+    this.#toldNs = run.lab.nowNs
+    if (turn.type === 'branch') reply({ type: 'events', events: run.insides(), nowNs: run.lab.nowNs, rest: false })
+    run.watch.begin()
+  }
+}
 
 function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
+
+const channel = new MessageChannel()
+const waiting: (() => void)[] = []
+channel.port1.onmessage = () => waiting.shift()?.()
+/** Lets messages in. A timer would wait for four milliseconds. */
+function macrotask(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push(resolve)
+    channel.port2.postMessage(0)
+  })
 }
 
 // The DOM's types are those of a page; a worker's own postMessage takes a message and no more.
@@ -219,8 +339,12 @@ let server: LabServer | undefined
 
 scope.onmessage = ({ data }) => {
   try {
-    if (data.type === 'open') server = new LabServer(data.plan, data.blocks, data.seed)
-    else server?.take(data)
+    if (data.type !== 'open') {
+      server?.take(data)
+      return
+    }
+    server = new LabServer({ plan: data.plan, blocks: data.blocks, seed: data.seed })
+    if (data.inputs && data.inputs.length > 0) server.again(data.inputs, data.atNs)
   } catch (error) {
     reply({ type: 'error', message: describe(error), fatal: true })
   }
