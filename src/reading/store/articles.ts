@@ -4,10 +4,12 @@ import { readFileSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { foldKeyword, parseArticleFileName, tidyKeyword } from '#reading/library'
+import { parseArticleFileName, readingMinutes, uniqueTags } from '#reading/library'
 import type { Database } from './database.ts'
-import { readFrontMatter } from './front-matter.ts'
-import { writeKeywords } from './import.ts'
+import { type ArticleText, readFrontMatter } from './front-matter.ts'
+import { setKeywords } from './keywords.ts'
+import { array, json, moment, plain } from './sql.ts'
+import { writeEntryWords } from './words.ts'
 
 /** Larger than any article that somebody would read; an article is parsed whole. */
 export const ARTICLE_BYTES_MAX = 2 * 1024 * 1024
@@ -82,34 +84,46 @@ async function readSources(folder: string, report: SyncReport): Promise<Source[]
 }
 
 async function writeArticle(tx: Database, source: Source, nowMs: number, report: SyncReport): Promise<void> {
-  const addedAt = new Date(Math.min(nowMs, source.files[0]!.changedMs)).toISOString()
-  const { rows } = await tx.execute<{ id: number }>(sql`
-    insert into entries (kind, key, added_at, content_hash)
-    values ('article', ${source.name}, ${addedAt}::timestamptz, ${source.hash})
-    on conflict (kind, md5(key)) do update set content_hash = excluded.content_hash, gone_at = null
-    returning id`)
-  const id = rows[0]!.id
-  await tx.execute(sql`delete from entry_texts where entry_id = ${id}`)
-  await tx.execute(sql`delete from entry_keywords where entry_id = ${id}`)
-  const written = new Set<string>()
-  for (const [place, file] of source.files.entries()) {
+  const addedAtMs = Math.min(nowMs, source.files[0]!.changedMs)
+  const texts: { lang: string; title: string; summary: string; keywords: string[] }[] = []
+  const parts: ArticleText[] = []
+  for (const file of source.files) {
     const front = readFrontMatter(file.text, file.path, beside(file.path))
     report.errors.push(...front.errors)
     const lang = file.lang ?? front.lang
-    if (written.has(lang)) {
+    if (texts.some((text) => text.lang === lang)) {
       report.errors.push(`${file.path}:1:1: a second text in ${lang}; it isn't listed`)
       continue
     }
-    written.add(lang)
-    await tx.execute(sql`
-      insert into entry_texts (entry_id, lang, place, title, summary)
-      values (${id}, ${lang}, ${place}, ${front.title || source.name}, ${front.summary})`)
-    const words = front.keywords
-      .map(tidyKeyword)
-      .map((name, at) => ({ key: source.name, folded: foldKeyword(name), name, place: at }))
-      .filter((word) => word.folded !== '')
-    if (words.length > 0) await writeKeywords(tx, 'article', lang, words)
+    texts.push({
+      lang,
+      title: plain(front.title || source.name),
+      summary: plain(front.summary),
+      keywords: uniqueTags(front.keywords.map(plain)),
+    })
+    parts.push(front.text)
   }
+  const original = texts[0]!
+  const { rows } = await tx.execute<{ id: number }>(sql`
+    insert into entries (kind, key, added_at, listed_at, medium, content_hash, title, excerpt, lang, keywords, texts, reading_minutes)
+    values ('article', ${source.name}, ${moment(addedAtMs)}, ${moment(addedAtMs)}, 'article', ${source.hash}, ${original.title},
+      ${original.summary}, ${original.lang}, ${array(original.keywords, 'text')}, ${json(texts)}, ${readingMinutes(parts[0]!.body)})
+    on conflict (kind, md5(key)) do update set content_hash = excluded.content_hash, gone_at = null, title = excluded.title,
+      excerpt = excluded.excerpt, lang = excluded.lang, keywords = excluded.keywords, texts = excluded.texts,
+      reading_minutes = excluded.reading_minutes
+    returning id`)
+  const id = Number(rows[0]!.id)
+  await setKeywords(tx, id, texts.flatMap((text) => text.keywords))
+  await writeEntryWords(tx, id, {
+    titles: texts.map((text) => text.title),
+    keywords: texts.flatMap((text) => text.keywords),
+    body: [...texts.map((text) => text.summary), ...parts.map((part) => part.body)].join('\n'),
+    commands: parts.flatMap((part) => part.commands),
+    outputs: parts.flatMap((part) => part.outputs),
+    site: undefined,
+    author: '',
+    key: source.name,
+  })
 }
 
 /** Reads a lab file that articles share: one that lies beside them, whatever path an article asks for. */

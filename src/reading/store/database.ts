@@ -38,7 +38,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const logger = onQuery ? { logQuery: (query: string) => onQuery(query) } : false
   if (options.url !== undefined) {
     const [{ default: pg }, { drizzle }] = await Promise.all([import('pg'), import('drizzle-orm/node-postgres')])
+    // Numbers of rows and counts are far from 2^53; as text they would be added by putting them side by side.
+    pg.types.setTypeParser(pg.types.builtins.INT8, Number)
     const pool = new pg.Pool({ connectionString: options.url })
+    pool.on('error', () => {}) // Of a connection that nobody uses: the next query opens another.
     return { db: drizzle(pool, { logger }) as unknown as Database, close: () => pool.end() }
   }
   const release = options.folder === undefined ? () => {} : lock(options.folder)

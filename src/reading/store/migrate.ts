@@ -6,8 +6,21 @@ import { sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 import * as entries from './migrations/0001-entries.ts'
 import * as people from './migrations/0003-people.ts'
+import * as bookmarks from './migrations/0004-bookmarks.ts'
+import * as counts from './migrations/0005-counts.ts'
+import * as reading from './migrations/0006-reading.ts'
+import * as collecting from './migrations/0007-collecting.ts'
+import * as search from './migrations/0008-search.ts'
 
-export const MIGRATIONS: readonly { name: string; statements: string[] }[] = [entries, people]
+export const MIGRATIONS: readonly { name: string; statements: string[] }[] = [
+  entries,
+  people,
+  bookmarks,
+  counts,
+  reading,
+  collecting,
+  search,
+]
 
 /** Runs, in order and each wholly or not at all, the migrations that the database hasn't had. */
 export async function migrate(db: Database): Promise<string[]> {
