@@ -24,11 +24,15 @@ export function parseAddress(text: string): Address | string {
   if (/[\u0000-\u001f\u007f]/u.test(trimmed)) return 'a control character in its address'
   if (!URL.canParse(trimmed)) return 'not an address'
   const url = new URL(trimmed)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return `${url.protocol.slice(0, 20)} is not a page of the Web`
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    return `${url.protocol.slice(0, 20)} is not a page of the Web`
   if (url.username !== '' || url.password !== '') return 'a user name or password in its address'
   // A fragment is a place within the page; but `#!` and `#/` are pages of those that a script draws.
   if (!/^#[!/]./u.test(url.hash)) url.hash = ''
-  const kept = url.search.slice(1).split('&').filter((pair) => pair !== '' && !TRACKING.test(nameOf(pair)))
+  const kept = url.search
+    .slice(1)
+    .split('&')
+    .filter((pair) => pair !== '' && !TRACKING.test(nameOf(pair)))
   url.search = kept.length > 0 ? `?${kept.join('&')}` : ''
   // A dot at a host's end changes nothing; default ports and capitals are gone already, IDN is Punycode.
   if (url.hostname.endsWith('.') && url.hostname.length > 1) url.hostname = url.hostname.slice(0, -1)

@@ -13,7 +13,10 @@ export interface ParsedComment {
 /** Takes the tags off a comment: `[linux][network] read again` has two. Brackets further on are text. */
 export function parseComment(text: string): ParsedComment {
   const tags: string[] = []
-  let rest = text.normalize('NFC').replace(/[\s\p{Cc}]+/gu, ' ').trim()
+  let rest = text
+    .normalize('NFC')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
   for (;;) {
     const match = /^\[([^[\]]{1,64})\]\s*/u.exec(rest)
     const tag = match && tidyKeyword(match[1]!)

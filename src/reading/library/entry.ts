@@ -141,7 +141,15 @@ export function foldKeyword(keyword: string): string {
 
 /** As a keyword is written: blanks tidied, at most 64 characters; empty if nothing is left. */
 export function tidyKeyword(keyword: string): string {
-  return [...keyword.normalize('NFC').replace(/[\s\p{Cc}]+/gu, ' ').trim()].slice(0, 64).join('').trim()
+  return [
+    ...keyword
+      .normalize('NFC')
+      .replace(/[\s\p{Cc}]+/gu, ' ')
+      .trim(),
+  ]
+    .slice(0, 64)
+    .join('')
+    .trim()
 }
 
 /** The site a list is filtered by: the host name without `www.`. */

@@ -32,7 +32,12 @@ export function excerptOf(text: string, max: number = EXCERPT_MAX): string {
     length = next
     end++
   }
-  const join = (to: number) => characters.slice(0, to).map((character) => character.text).join('').trim()
+  const join = (to: number) =>
+    characters
+      .slice(0, to)
+      .map((character) => character.text)
+      .join('')
+      .trim()
   if (end === characters.length) return join(end)
   // One character is the ellipsis's.
   while (end > 0 && length > max - 1) length -= [...characters[--end]!.text].length

@@ -20,7 +20,9 @@ export function languageOf(text: string): string {
   return common * 12 >= words.length ? 'en' : ''
 }
 
-const ENGLISH = new Set('the of and to in is that for it with as are on be this by an or from not at you can how what when a'.split(' '))
+const ENGLISH = new Set(
+  'the of and to in is that for it with as are on be this by an or from not at you can how what when a'.split(' '),
+)
 
 const JAPANESE_PER_MINUTE = 500
 const WORDS_PER_MINUTE = 220
@@ -61,17 +63,24 @@ export function mediumOf(evidence: MediumEvidence): Medium {
   if (types.has('presentationdigitaldocument')) return 'presentation'
   if (types.has('scholarlyarticle') || types.has('thesis') || metas.some((meta) => meta.startsWith('citation_')))
     return 'research'
-  if (SLIDES.test(host) && (host !== 'docs.google.com' || url!.pathname.startsWith('/presentation/'))) return 'presentation'
+  if (SLIDES.test(host) && (host !== 'docs.google.com' || url!.pathname.startsWith('/presentation/')))
+    return 'presentation'
   if (PAPERS.test(host)) return 'research'
   const type = evidence.contentType ?? ''
   if (/presentation|powerpoint/u.test(type) || /\.(?:pptx?|odp|key)$/iu.test(url?.pathname ?? '')) return 'presentation'
   if (/pdf/u.test(type) || /\.pdf$/iu.test(url?.pathname ?? '')) {
-    if (evidence.landscape || /slides?|presentation|スライド|発表資料|講演資料/iu.test(`${title} ${url?.pathname ?? ''}`))
+    if (
+      evidence.landscape ||
+      /slides?|presentation|スライド|発表資料|講演資料/iu.test(`${title} ${url?.pathname ?? ''}`)
+    )
       return 'presentation'
-    return /paper|thesis|proceedings|論文|研究報告|紀要/iu.test(`${title} ${url?.pathname ?? ''}`) ? 'research' : 'other'
+    return /paper|thesis|proceedings|論文|研究報告|紀要/iu.test(`${title} ${url?.pathname ?? ''}`)
+      ? 'research'
+      : 'other'
   }
   const written = ['article', 'newsarticle', 'blogposting', 'techarticle', 'report', 'howto']
   if (written.some((word) => types.has(word))) return 'article'
-  if (/\/(?:slides?|presentations?)\//iu.test(url?.pathname ?? '') && (evidence.length ?? 0) < 5000) return 'presentation'
+  if (/\/(?:slides?|presentations?)\//iu.test(url?.pathname ?? '') && (evidence.length ?? 0) < 5000)
+    return 'presentation'
   return (evidence.length ?? 0) >= 1200 ? 'article' : 'other'
 }

@@ -4,8 +4,7 @@
  */
 import { fold } from './fold.ts'
 
-const RUN =
-  /([\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー々〆〇]+)|([\p{L}\p{M}\p{N}]+)/gu
+const RUN = /([\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー々〆〇]+)|([\p{L}\p{M}\p{N}]+)/gu
 
 export const TOKEN_MAX = 64
 

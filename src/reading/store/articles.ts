@@ -113,7 +113,11 @@ async function writeArticle(tx: Database, source: Source, nowMs: number, report:
       reading_minutes = excluded.reading_minutes
     returning id`)
   const id = Number(rows[0]!.id)
-  await setKeywords(tx, id, texts.flatMap((text) => text.keywords))
+  await setKeywords(
+    tx,
+    id,
+    texts.flatMap((text) => text.keywords),
+  )
   await writeEntryWords(tx, id, {
     titles: texts.map((text) => text.title),
     keywords: texts.flatMap((text) => text.keywords),

@@ -14,7 +14,7 @@ import {
 import type { Database } from './database.ts'
 import { keywordIds } from './keywords.ts'
 import { type MineRow, toMine } from './rows.ts'
-import { array, moment, ms, plain, Refusal } from './sql.ts'
+import { array, line, moment, ms, plain, Refusal } from './sql.ts'
 import { inTransaction } from './transaction.ts'
 import { bookmarkWords, reindexEntry, reindexSaid } from './words.ts'
 
@@ -50,7 +50,7 @@ export async function saveBookmark(
   by: number,
   target: SaveTarget,
   change: BookmarkChange,
-  nowMs: number,
+  nowMs = Date.now(),
 ): Promise<SavedResult> {
   const tidy = tidyChange(change)
   return inTransaction(db, async (tx) => {
@@ -101,7 +101,10 @@ function tidyChange(change: BookmarkChange): Partial<typeof EMPTY> & { createdAt
   if (change.comment !== undefined) {
     const { tags, comment } = parseComment(plain(change.comment))
     if (commentLength(comment) > COMMENT_MAX) {
-      throw new Refusal('invalid', `a comment has at most ${COMMENT_MAX} characters; this one ${commentLength(comment)}: make it a note`)
+      throw new Refusal(
+        'invalid',
+        `a comment has at most ${COMMENT_MAX} characters; this one ${commentLength(comment)}: make it a note`,
+      )
     }
     tidy.comment = comment
     if (tags.length > 0 || change.tags) tidy.tags = uniqueTags([...tags, ...(change.tags ?? []).map(plain)])
@@ -110,7 +113,7 @@ function tidyChange(change: BookmarkChange): Partial<typeof EMPTY> & { createdAt
     if (change.note.length > NOTE_MAX) throw new Refusal('invalid', `a note has at most ${NOTE_MAX} characters`)
     tidy.note = plain(change.note)
   }
-  if (change.title !== undefined) tidy.title = plain(change.title).replace(/[\s\p{Cc}]+/gu, ' ').trim().slice(0, 500).toWellFormed()
+  if (change.title !== undefined) tidy.title = line(change.title, 500)
   if (change.private !== undefined) tidy.private = change.private
   if (change.readLater !== undefined) tidy.readLater = change.readLater
   if (change.archived !== undefined) tidy.archived = change.archived
@@ -119,7 +122,8 @@ function tidyChange(change: BookmarkChange): Partial<typeof EMPTY> & { createdAt
   return tidy
 }
 
-const sameTags = (a: readonly string[], b: readonly string[]) => a.length === b.length && a.every((tag, i) => tag === b[i])
+const sameTags = (a: readonly string[], b: readonly string[]) =>
+  a.length === b.length && a.every((tag, i) => tag === b[i])
 
 /** The tags of a bookmark, as rows that lists walk; the trigger counts them. */
 async function writeTags(tx: Database, bookmarkId: number, tags: readonly string[]): Promise<void> {
@@ -137,14 +141,21 @@ async function writeTags(tx: Database, bookmarkId: number, tags: readonly string
 
 /** Who may write at all: readers and the banned may not. */
 export async function requireWriter(tx: Database, by: number): Promise<void> {
-  const { rows } = await tx.execute<{ role: string; banned: boolean }>(sql`select role, banned from users where id = ${by}`)
+  const { rows } = await tx.execute<{ role: string; banned: boolean }>(
+    sql`select role, banned from users where id = ${by}`,
+  )
   const user = rows[0]
   if (!user) throw new Refusal('forbidden', 'there is no such user')
   if (user.banned) throw new Refusal('forbidden', 'this account is closed')
   if (user.role === 'reader') throw new Refusal('forbidden', 'this account may read only')
 }
 
-async function targetEntry(tx: Database, by: number, target: SaveTarget, nowMs: number): Promise<{ entryId: number; entryAdded: boolean }> {
+async function targetEntry(
+  tx: Database,
+  by: number,
+  target: SaveTarget,
+  nowMs: number,
+): Promise<{ entryId: number; entryAdded: boolean }> {
   if ('url' in target) return ensureEntry(tx, target.url, nowMs)
   const { rows } = await tx.execute<{ id: number }>(
     'article' in target
@@ -157,7 +168,11 @@ async function targetEntry(tx: Database, by: number, target: SaveTarget, nowMs: 
 }
 
 /** The entry of an address; made, unlisted and without words, if nobody saved it before. */
-export async function ensureEntry(tx: Database, url: string, nowMs: number): Promise<{ entryId: number; entryAdded: boolean; url: string }> {
+export async function ensureEntry(
+  tx: Database,
+  url: string,
+  nowMs: number,
+): Promise<{ entryId: number; entryAdded: boolean; url: string }> {
   const address = parseAddress(url)
   if (typeof address === 'string') throw new Refusal('invalid', address)
   const find = () =>
@@ -174,11 +189,17 @@ export async function ensureEntry(tx: Database, url: string, nowMs: number): Pro
   return { entryId: Number((await find()).rows[0]!.id), entryAdded: false, url: address.url }
 }
 
-const mineColumns = (): SQL => sql`b.id, b.private, b.title, b.comment, b.note, b.tags, b.read_later, b.archived, b.favourite,
+const mineColumns =
+  (): SQL => sql`b.id, b.private, b.title, b.comment, b.note, b.tags, b.read_later, b.archived, b.favourite,
   ${ms(sql`b.created_at`)} as created_ms, ${ms(sql`b.updated_at`)} as updated_ms`
 
 /** One's own bookmark of an entry. */
-export async function ownBookmark(tx: Database, by: number, entryId: number, lock = false): Promise<OwnBookmark | undefined> {
+export async function ownBookmark(
+  tx: Database,
+  by: number,
+  entryId: number,
+  lock = false,
+): Promise<OwnBookmark | undefined> {
   const { rows } = await tx.execute<MineRow>(sql`
     select ${mineColumns()} from bookmarks b where b.user_id = ${by} and b.entry_id = ${entryId} ${lock ? sql`for update` : sql``}`)
   return rows[0] && toMine(rows[0])
@@ -193,7 +214,13 @@ const FLAGS: Record<Flag, SQL> = {
 }
 
 /** Sets a mark on several of one's own bookmarks at once; how many changed. */
-export async function markBookmarks(db: Database, by: number, ids: readonly number[], flag: Flag, value: boolean): Promise<number> {
+export async function markBookmarks(
+  db: Database,
+  by: number,
+  ids: readonly number[],
+  flag: Flag,
+  value: boolean,
+): Promise<number> {
   return inTransaction(db, async (tx) => {
     const { rows } = await tx.execute<{ entry_id: number }>(sql`
       update bookmarks set ${FLAGS[flag]} = ${value}, updated_at = now()
@@ -219,7 +246,12 @@ export interface TagCount {
 }
 
 /** The tags of a user, as the viewer may see them: the most used first. */
-export async function userTags(db: Database, username: string, viewer: number | undefined, limit = 200): Promise<TagCount[]> {
+export async function userTags(
+  db: Database,
+  username: string,
+  viewer: number | undefined,
+  limit = 200,
+): Promise<TagCount[]> {
   const { rows } = await db.execute<TagCount>(sql`
     select k.name, t.count from (
       select keyword_id, count(*)::int as count from bookmark_tags t join users u on u.id = t.user_id

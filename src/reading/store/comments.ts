@@ -1,8 +1,8 @@
 /** What is said of an entry, and the stars that readers give it. */
 import { sql } from 'drizzle-orm'
 import { type Cursor, formatCursor, parseCursor, type SavedBookmark } from '#reading/library'
-import type { Database } from './database.ts'
 import { requireWriter } from './bookmarks.ts'
+import type { Database } from './database.ts'
 import { type SavedRow, savedColumns, toSaved } from './rows.ts'
 import { moment, ms, Refusal } from './sql.ts'
 import { inTransaction } from './transaction.ts'
@@ -73,7 +73,9 @@ export async function starComment(db: Database, by: number, bookmarkId: number, 
       const { rows: blocked } = await tx.execute(sql`
         select user_id from hides where user_id = ${comment.user_id} and kind = 'user' and target_id = ${by}`)
       if (blocked.length > 0) throw new Refusal('forbidden', 'they have blocked you')
-      await tx.execute(sql`insert into stars (bookmark_id, user_id) values (${bookmarkId}, ${by}) on conflict do nothing`)
+      await tx.execute(
+        sql`insert into stars (bookmark_id, user_id) values (${bookmarkId}, ${by}) on conflict do nothing`,
+      )
     } else await tx.execute(sql`delete from stars where bookmark_id = ${bookmarkId} and user_id = ${by}`)
     const after = await tx.execute<{ stars: number }>(sql`select stars from bookmarks where id = ${bookmarkId}`)
     return after.rows[0]!.stars

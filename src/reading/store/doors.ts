@@ -36,7 +36,10 @@ export async function createToken(
 }
 
 /** Whose token it is; undefined if it is nobody's, is over, or its owner is shut out. */
-export async function findToken(db: Database, token: string): Promise<{ userId: number; tokenId: number; scopes: Scope[]; role: string } | undefined> {
+export async function findToken(
+  db: Database,
+  token: string,
+): Promise<{ userId: number; tokenId: number; scopes: Scope[]; role: string } | undefined> {
   const { rows } = await db.execute<{ id: number; user_id: number; scopes: Scope[]; role: string; stale: boolean }>(sql`
     select t.id, t.user_id, t.scopes, u.role, coalesce(t.last_used_at < now() - interval '1 minute', true) as stale
     from api_tokens t join users u on u.id = t.user_id
@@ -49,7 +52,14 @@ export async function findToken(db: Database, token: string): Promise<{ userId: 
 
 /** One's own tokens. */
 export async function listTokens(db: Database, by: number): Promise<ApiToken[]> {
-  const { rows } = await db.execute<{ id: number; name: string; scopes: Scope[]; created: number; used: number | null; ends: number | null }>(sql`
+  const { rows } = await db.execute<{
+    id: number
+    name: string
+    scopes: Scope[]
+    created: number
+    used: number | null
+    ends: number | null
+  }>(sql`
     select id, name, scopes, ${ms(sql`created_at`)} as created, ${ms(sql`last_used_at`)} as used, ${ms(sql`expires_at`)} as ends
     from api_tokens where user_id = ${by} order by created_at desc, id desc`)
   return rows.map((row) => ({
@@ -78,7 +88,11 @@ export interface Webhook {
 }
 
 /** Adds a webhook; its secret, by which what is sent is signed, is told this once. */
-export async function createWebhook(db: Database, by: number, about: { url: string; events: readonly string[] }): Promise<{ id: number; secret: string }> {
+export async function createWebhook(
+  db: Database,
+  by: number,
+  about: { url: string; events: readonly string[] },
+): Promise<{ id: number; secret: string }> {
   await requireWriter(db, by)
   const secret = randomBytes(24).toString('base64url')
   const { rows } = await db.execute<{ id: number }>(sql`
@@ -88,7 +102,15 @@ export async function createWebhook(db: Database, by: number, about: { url: stri
 
 /** One's own webhooks. */
 export async function listWebhooks(db: Database, by: number): Promise<Webhook[]> {
-  const { rows } = await db.execute<{ id: number; url: string; events: string[]; active: boolean; at: number | null; last_status: number | null; failures: number }>(sql`
+  const { rows } = await db.execute<{
+    id: number
+    url: string
+    events: string[]
+    active: boolean
+    at: number | null
+    last_status: number | null
+    failures: number
+  }>(sql`
     select id, url, events, active, ${ms(sql`last_at`)} as at, last_status, failures from webhooks where user_id = ${by} order by id`)
   return rows.map((row) => ({
     id: Number(row.id),
@@ -102,7 +124,9 @@ export async function listWebhooks(db: Database, by: number): Promise<Webhook[]>
 }
 
 export async function changeWebhook(db: Database, by: number, id: number, change: { active: boolean }): Promise<void> {
-  await db.execute(sql`update webhooks set active = ${change.active}, failures = 0 where id = ${id} and user_id = ${by}`)
+  await db.execute(
+    sql`update webhooks set active = ${change.active}, failures = 0 where id = ${id} and user_id = ${by}`,
+  )
 }
 
 export async function removeWebhook(db: Database, by: number, id: number): Promise<void> {
@@ -110,7 +134,11 @@ export async function removeWebhook(db: Database, by: number, id: number): Promi
 }
 
 /** Those of a user that want to hear of an event: for the sender. */
-export async function webhooksFor(db: Database, userId: number, event: string): Promise<{ id: number; url: string; secret: string }[]> {
+export async function webhooksFor(
+  db: Database,
+  userId: number,
+  event: string,
+): Promise<{ id: number; url: string; secret: string }[]> {
   const { rows } = await db.execute<{ id: number; url: string; secret: string }>(sql`
     select id, url, secret from webhooks where user_id = ${userId} and active and ${event} = any (events)`)
   return rows.map((row) => ({ ...row, id: Number(row.id) }))
@@ -169,7 +197,15 @@ export async function useInvitation(db: Database, code: string, userId: number):
 
 export async function listInvitations(db: Database, by: number): Promise<Invitation[]> {
   await requireModerator(db, by)
-  const { rows } = await db.execute<{ id: number; by: string; role: string; note: string; created: number; ends: number | null; used_by: string | null }>(sql`
+  const { rows } = await db.execute<{
+    id: number
+    by: string
+    role: string
+    note: string
+    created: number
+    ends: number | null
+    used_by: string | null
+  }>(sql`
     select i.id, c.username as by, i.role, i.note, ${ms(sql`i.created_at`)} as created, ${ms(sql`i.expires_at`)} as ends, u.username as used_by
     from invitations i join users c on c.id = i.created_by left join users u on u.id = i.used_by order by i.created_at desc, i.id desc limit 500`)
   return rows.map((row) => ({
@@ -190,7 +226,9 @@ export async function removeInvitation(db: Database, by: number, id: number): Pr
 
 /** What a user has set; the pages know what it means. */
 export async function readSettings(db: Database, by: number): Promise<Record<string, unknown>> {
-  const { rows } = await db.execute<{ value: Record<string, unknown> }>(sql`select value from user_settings where user_id = ${by}`)
+  const { rows } = await db.execute<{ value: Record<string, unknown> }>(
+    sql`select value from user_settings where user_id = ${by}`,
+  )
   return rows[0]?.value ?? {}
 }
 

@@ -1,11 +1,11 @@
 /** One entry: its page, its site's, how many have it; and what was found out of it by fetching. */
 import { sql } from 'drizzle-orm'
-import { excerptOf, languageOf, type ListedEntry, type Medium, parseAddress, readingMinutes } from '#reading/library'
-import type { Database } from './database.ts'
+import { excerptOf, type ListedEntry, languageOf, type Medium, parseAddress, readingMinutes } from '#reading/library'
 import { ensureEntry } from './bookmarks.ts'
+import type { Database } from './database.ts'
 import { setKeywords } from './keywords.ts'
 import { type EntryRow, entryColumns, mineJoin, toEntry } from './rows.ts'
-import { array, moment, plain } from './sql.ts'
+import { array, line, moment, plain } from './sql.ts'
 import { inTransaction } from './transaction.ts'
 import { reindexEntry } from './words.ts'
 
@@ -79,15 +79,20 @@ export interface PageFacts {
 }
 
 /** Keeps what was found out. The excerpt of the first saving stays; what users called it gives way to its own title. */
-export async function describeEntry(db: Database, entryId: number, facts: PageFacts, nowMs: number): Promise<void> {
+export async function describeEntry(
+  db: Database,
+  entryId: number,
+  facts: PageFacts,
+  nowMs = Date.now(),
+): Promise<void> {
   const text = facts.text === undefined ? undefined : plain(facts.text)
   const excerpt = plain(facts.excerpt ?? '') || (text ? excerptOf(text) : '')
   const lang = facts.lang || (text ? languageOf(text) : '')
   await inTransaction(db, async (tx) => {
     await tx.execute(sql`
       update entries set
-        title = coalesce(nullif(${plain(facts.title ?? '').trim().slice(0, 500).toWellFormed()}, ''), title),
-        author = coalesce(nullif(${plain(facts.author ?? '').trim().slice(0, 200).toWellFormed()}, ''), author),
+        title = coalesce(nullif(${line(facts.title ?? '', 500)}, ''), title),
+        author = coalesce(nullif(${line(facts.author ?? '', 200)}, ''), author),
         lang = coalesce(nullif(${plain(lang)}, ''), lang),
         published_at = coalesce(${facts.publishedAtMs === undefined ? null : new Date(facts.publishedAtMs).toISOString()}::timestamptz, published_at),
         medium = coalesce(${facts.medium ?? null}::text, medium),
@@ -103,7 +108,13 @@ export async function describeEntry(db: Database, entryId: number, facts: PageFa
 }
 
 /** What a look at an address found, without its page: alive or dead. */
-export async function checkedEntry(db: Database, entryId: number, status: number | undefined, dead: boolean, nowMs: number): Promise<void> {
+export async function checkedEntry(
+  db: Database,
+  entryId: number,
+  status: number | undefined,
+  dead: boolean,
+  nowMs = Date.now(),
+): Promise<void> {
   await db.execute(sql`
     update entries set checked_at = ${moment(nowMs)}, http_status = ${status ?? null}::int,
       dead_at = case when ${dead}::boolean then coalesce(dead_at, ${moment(nowMs)}) end
@@ -111,7 +122,11 @@ export async function checkedEntry(db: Database, entryId: number, status: number
 }
 
 /** Addresses that nobody has looked at since then, the longest first. */
-export async function entriesToCheck(db: Database, beforeMs: number, limit: number): Promise<{ id: number; url: string }[]> {
+export async function entriesToCheck(
+  db: Database,
+  beforeMs: number,
+  limit: number,
+): Promise<{ id: number; url: string }[]> {
   const { rows } = await db.execute<{ id: number; url: string }>(sql`
     select id, key as url from entries where kind = 'bookmark' and coalesce(checked_at, 'epoch') < ${moment(beforeMs)}
     order by coalesce(checked_at, 'epoch'), id limit ${limit}`)
@@ -119,6 +134,10 @@ export async function entriesToCheck(db: Database, beforeMs: number, limit: numb
 }
 
 /** An entry for an address that is fetched before it is saved; unlisted until somebody bookmarks it. */
-export function ensureAddress(db: Database, url: string, nowMs: number): Promise<{ entryId: number; entryAdded: boolean; url: string }> {
+export function ensureAddress(
+  db: Database,
+  url: string,
+  nowMs = Date.now(),
+): Promise<{ entryId: number; entryAdded: boolean; url: string }> {
   return inTransaction(db, (tx) => ensureEntry(tx, url, nowMs))
 }

@@ -64,7 +64,12 @@ const toFeed = (row: Row): Feed => ({
 })
 
 /** Subscribes; the number of the feed. */
-export async function subscribe(db: Database, by: number, url: string, about: { title?: string; folder?: string } = {}): Promise<number> {
+export async function subscribe(
+  db: Database,
+  by: number,
+  url: string,
+  about: { title?: string; folder?: string } = {},
+): Promise<number> {
   const address = parseAddress(url)
   if (typeof address === 'string') throw new Refusal('invalid', address)
   return inTransaction(db, async (tx) => {
@@ -95,13 +100,24 @@ export async function listSubscriptions(db: Database, by: number): Promise<Subsc
     select ${columns}, s.folder, s.title as own, (select count(*)::int from feed_items i
       where i.feed_id = f.id and i.published_at > coalesce(s.read_until, '-infinity')) as unread
     from feed_subscriptions s join feeds f on f.id = s.feed_id where s.user_id = ${by} order by s.folder, f.title, f.url`)
-  return rows.map((row) => ({ ...toFeed(row), title: row.own || row.title || row.url, folder: row.folder, unread: row.unread }))
+  return rows.map((row) => ({
+    ...toFeed(row),
+    title: row.own || row.title || row.url,
+    folder: row.folder,
+    unread: row.unread,
+  }))
 }
 
 /** What one's feeds brought, newest first. */
-export async function listFeedItems(db: Database, by: number, query: { feedId?: number; beforeMs?: number; limit: number }): Promise<FeedItem[]> {
-  const { rows } = await db.execute<Record<'id' | 'feed_id' | 'published_ms', number> &
-    Record<'feed_title' | 'url' | 'title' | 'author' | 'excerpt', string> & { unread: boolean }>(sql`
+export async function listFeedItems(
+  db: Database,
+  by: number,
+  query: { feedId?: number; beforeMs?: number; limit: number },
+): Promise<FeedItem[]> {
+  const { rows } = await db.execute<
+    Record<'id' | 'feed_id' | 'published_ms', number> &
+      Record<'feed_title' | 'url' | 'title' | 'author' | 'excerpt', string> & { unread: boolean }
+  >(sql`
     select i.id, i.feed_id, coalesce(nullif(s.title, ''), f.title) as feed_title, i.url, i.title, i.author, i.excerpt,
       ${ms(sql`i.published_at`)} as published_ms, i.published_at > coalesce(s.read_until, '-infinity') as unread
     from feed_subscriptions s join feeds f on f.id = s.feed_id join feed_items i on i.feed_id = f.id
@@ -144,8 +160,16 @@ export async function findFeed(db: Database, id: number): Promise<Feed | undefin
 export async function fetchedFeed(
   db: Database,
   id: number,
-  result: { title?: string; home?: string; etag?: string; lastModified?: string; items?: readonly NewFeedItem[]; error?: string; nextAtMs: number },
-  nowMs: number,
+  result: {
+    title?: string
+    home?: string
+    etag?: string
+    lastModified?: string
+    items?: readonly NewFeedItem[]
+    error?: string
+    nextAtMs: number
+  },
+  nowMs = Date.now(),
 ): Promise<number> {
   return inTransaction(db, async (tx) => {
     await tx.execute(sql`

@@ -25,7 +25,9 @@ async function resolve(tx: Database, target: HideTarget): Promise<Target> {
   } else if ('site' in target) {
     const host = plain(target.site)
     // Also one that nothing is listed of, yet: whether something private is must not be told by this.
-    await tx.execute(sql`insert into sites (host) select ${host} where not exists (select from sites where host = ${host}) on conflict do nothing`)
+    await tx.execute(
+      sql`insert into sites (host) select ${host} where not exists (select from sites where host = ${host}) on conflict do nothing`,
+    )
     return { kind: 'site', id: Number(await one(sql`select id from sites where host = ${host}`)) }
   } else {
     const id = (await keywordIds(tx, [target.keyword])).get(foldKeyword(plain(target.keyword)))
@@ -58,21 +60,24 @@ export interface Followed {
   entries: number[]
 }
 
-const read = (table: 'follows' | 'hides') => async (db: Database, by: number): Promise<Followed> => {
-  const { rows } = await db.execute<{ kind: Target['kind']; id: number; name: string | null }>(sql`
+const read =
+  (table: 'follows' | 'hides') =>
+  async (db: Database, by: number): Promise<Followed> => {
+    const { rows } = await db.execute<{ kind: Target['kind']; id: number; name: string | null }>(sql`
     select f.kind, f.target_id as id, case f.kind
       when 'user' then (select username from users where id = f.target_id)
       when 'site' then (select host from sites where id = f.target_id)
       when 'keyword' then (select name from keywords where id = f.target_id) end as name
     from ${sql.raw(table)} f where f.user_id = ${by} order by f.created_at desc, f.target_id`)
-  const names = (kind: Target['kind']) => rows.flatMap((row) => (row.kind === kind && row.name !== null ? [row.name] : []))
-  return {
-    users: names('user'),
-    sites: names('site'),
-    keywords: names('keyword'),
-    entries: rows.flatMap((row) => (row.kind === 'entry' ? [Number(row.id)] : [])),
+    const names = (kind: Target['kind']) =>
+      rows.flatMap((row) => (row.kind === kind && row.name !== null ? [row.name] : []))
+    return {
+      users: names('user'),
+      sites: names('site'),
+      keywords: names('keyword'),
+      entries: rows.flatMap((row) => (row.kind === 'entry' ? [Number(row.id)] : [])),
+    }
   }
-}
 
 export const listFollows = read('follows')
 export const listHides = read('hides')

@@ -1,7 +1,7 @@
 /** Highlights: passages that somebody marked, in a text or on lines of a transcript, with a note or without. */
 import { sql } from 'drizzle-orm'
-import type { Database } from './database.ts'
 import { requireWriter } from './bookmarks.ts'
+import type { Database } from './database.ts'
 import { json, ms, plain, Refusal } from './sql.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -50,7 +50,12 @@ export async function addHighlight(db: Database, by: number, entryId: number, te
 }
 
 /** Changes one's own. */
-export async function changeHighlight(db: Database, by: number, id: number, change: Pick<HighlightText, 'note' | 'color' | 'private'>): Promise<void> {
+export async function changeHighlight(
+  db: Database,
+  by: number,
+  id: number,
+  change: Pick<HighlightText, 'note' | 'color' | 'private'>,
+): Promise<void> {
   const { rows } = await db.execute(sql`
     update highlights set note = coalesce(${change.note === undefined ? null : plain(change.note.slice(0, QUOTE_MAX))}::text, note),
       color = coalesce(${change.color ?? null}::text, color), private = coalesce(${change.private ?? null}::boolean, private),
@@ -81,7 +86,10 @@ interface Row {
 }
 
 /** Of an entry: one's own and what others show; or all of one's own, newest first. */
-export async function listHighlights(db: Database, query: { entryId?: number; viewer?: number; limit?: number }): Promise<Highlight[]> {
+export async function listHighlights(
+  db: Database,
+  query: { entryId?: number; viewer?: number; limit?: number },
+): Promise<Highlight[]> {
   const viewer = query.viewer ?? null
   const { rows } = await db.execute<Row>(sql`
     select h.*, u.username, ${ms(sql`h.created_at`)} as created_ms

@@ -9,8 +9,8 @@ import {
   EXCERPT_MAX,
   excerptOf,
   foldKeyword,
-  languageOf,
   type LocatedError,
+  languageOf,
   mediumOf,
   NOTE_MAX,
   parseAddress,
@@ -23,7 +23,7 @@ import { tokensOf } from '#reading/search'
 import { requireWriter } from './bookmarks.ts'
 import type { Database } from './database.ts'
 import { keywordIds } from './keywords.ts'
-import { array, json, moment, plain } from './sql.ts'
+import { array, json, line, moment, plain } from './sql.ts'
 import { inTransaction } from './transaction.ts'
 import { reindexSaidMany, SCOPE, writeManyWords } from './words.ts'
 
@@ -99,11 +99,11 @@ function toRow(bookmark: NewBookmark, options: SaveManyOptions, nowMs: number): 
   return {
     key: address.url,
     site: address.site,
-    title: tidyTitle(bookmark.title ?? ''),
+    title: line(bookmark.title ?? '', 500),
     comment: long ? '' : comment,
-    note: note.slice(0, NOTE_MAX).toWellFormed(),
+    note: plain(note.slice(0, NOTE_MAX)),
     excerpt: bookmark.excerpt ? excerptOf(plain(bookmark.excerpt), EXCERPT_MAX) : '',
-    author: tidyTitle(bookmark.author ?? '').slice(0, 200).toWellFormed(),
+    author: line(bookmark.author ?? '', 200),
     tags: uniqueTags([...tags, ...(bookmark.tags ?? []).map(plain)]),
     private: bookmark.private ?? options.private ?? false,
     later: bookmark.readLater ?? false,
@@ -114,15 +114,14 @@ function toRow(bookmark: NewBookmark, options: SaveManyOptions, nowMs: number): 
   }
 }
 
-const tidyTitle = (text: string) => plain(text).replace(/[\s\p{Cc}]+/gu, ' ').trim().slice(0, 500).toWellFormed()
-
 /** What a second bookmark of the same address adds to the first; private wins, for it can't be taken back. */
 function join(into: Row, from: Row): void {
   if (from.known && (!into.known || from.at < into.at)) {
     into.at = from.at
     into.known = true
   }
-  for (const field of ['title', 'comment', 'note', 'excerpt', 'author'] as const) if (into[field] === '') into[field] = from[field]
+  for (const field of ['title', 'comment', 'note', 'excerpt', 'author'] as const)
+    if (into[field] === '') into[field] = from[field]
   into.tags = uniqueTags([...into.tags, ...from.tags])
   into.private ||= from.private
   into.later ||= from.later
@@ -139,7 +138,7 @@ export async function saveMany(
   by: number,
   bookmarks: readonly NewBookmark[],
   options: SaveManyOptions,
-  nowMs: number,
+  nowMs = Date.now(),
 ): Promise<SavedMany> {
   const outcome = bookmarks.map((bookmark) => toRow(bookmark, options, nowMs))
   const byKey = new Map<string, Row>()
@@ -200,11 +199,22 @@ async function writeRows(tx: Database, by: number, rows: Row[], nowMs: number): 
     where not exists (select from entries e where e.kind = 'bookmark' and md5(e.key) = md5(r.key))
     order by r.key on conflict (kind, md5(key)) do nothing returning id, key`)
   const fresh = new Set(made.rows.map((row) => row.key))
-  const { rows: known } = await tx.execute<{ id: number; key: string; titled: boolean; bookmark: number | null; tags: string[] | null;
-    title: string | null; comment: string | null; note: string | null }>(sql`
+  const { rows: known } = await tx.execute<{
+    id: number
+    key: string
+    titled: boolean
+    bookmark: number | null
+    tags: string[] | null
+    title: string | null
+    comment: string | null
+    note: string | null
+  }>(sql`
     select e.id, e.key, e.title <> '' as titled, b.id as bookmark, b.tags, b.title, b.comment, b.note
     from entries e left join bookmarks b on b.entry_id = e.id and b.user_id = ${by}
-    where e.kind = 'bookmark' and md5(e.key) = any (array(select md5(k) from unnest(${array(rows.map((row) => row.key), 'text')}) k))`)
+    where e.kind = 'bookmark' and md5(e.key) = any (array(select md5(k) from unnest(${array(
+      rows.map((row) => row.key),
+      'text',
+    )}) k))`)
   const byKey = new Map(known.map((row) => [row.key, row]))
   // What users call a page is shown until somebody fetches it: from public bookmarks alone.
   const titled = rows.filter((row) => !row.private && (row.title !== '' || row.excerpt !== ''))
@@ -228,7 +238,10 @@ async function writeRows(tx: Database, by: number, rows: Row[], nowMs: number): 
     const words = tokens.length === 0 ? null : [...tokens, SCOPE.owner + by]
     return { ...row, id: before.id, tags, title, comment, note, words }
   })
-  const ids = await keywordIds(tx, merged.flatMap((row) => row.tags))
+  const ids = await keywordIds(
+    tx,
+    merged.flatMap((row) => row.tags),
+  )
   const { rows: saved } = await tx.execute<{ id: number; entry_id: number; added: boolean }>(sql`
     insert into bookmarks (user_id, entry_id, private, title, comment, note, tags, read_later, archived, favourite,
       created_at, updated_at, words)
@@ -247,7 +260,9 @@ async function writeRows(tx: Database, by: number, rows: Row[], nowMs: number): 
   const tags = merged.flatMap((row) =>
     row.tags.flatMap((tag, place) => {
       const keyword = ids.get(foldKeyword(tidyKeyword(tag)))
-      return keyword === undefined ? [] : [{ bookmark: Number(savedBy.get(Number(row.id))!.id), keyword, place: place + 1 }]
+      return keyword === undefined
+        ? []
+        : [{ bookmark: Number(savedBy.get(Number(row.id))!.id), keyword, place: place + 1 }]
     }),
   )
   if (tags.length > 0) {
@@ -260,23 +275,31 @@ async function writeRows(tx: Database, by: number, rows: Row[], nowMs: number): 
   const entries = rows.map((row) => ({ row, id: Number(byKey.get(row.key)!.id), fresh: fresh.has(row.key) }))
   await writeManyWords(
     tx,
-    entries.filter((entry) => entry.fresh).map(({ row, id }) => ({
-      id,
-      titles: row.private ? [] : [row.title],
-      keywords: [],
-      body: row.private ? '' : row.excerpt,
-      commands: [],
-      outputs: [],
-      site: row.site,
-      author: row.private ? '' : row.author,
-      key: row.key,
-      said: row.private ? '' : [row.comment, ...row.tags].join('\n'),
-      owners: row.private ? [by] : [],
-    })),
+    entries
+      .filter((entry) => entry.fresh)
+      .map(({ row, id }) => ({
+        id,
+        titles: row.private ? [] : [row.title],
+        keywords: [],
+        body: row.private ? '' : row.excerpt,
+        commands: [],
+        outputs: [],
+        site: row.site,
+        author: row.private ? '' : row.author,
+        key: row.key,
+        said: row.private ? '' : [row.comment, ...row.tags].join('\n'),
+        owners: row.private ? [by] : [],
+      })),
   )
-  await reindexSaidMany(tx, entries.filter((entry) => !entry.fresh).map((entry) => entry.id))
+  await reindexSaidMany(
+    tx,
+    entries.filter((entry) => !entry.fresh).map((entry) => entry.id),
+  )
   return new Map(
-    entries.map(({ row, id, fresh: entryAdded }) => [row.key, { entryId: id, added: savedBy.get(id)!.added, entryAdded }]),
+    entries.map(({ row, id, fresh: entryAdded }) => [
+      row.key,
+      { entryId: id, added: savedBy.get(id)!.added, entryAdded },
+    ]),
   )
 }
 
@@ -299,7 +322,12 @@ export interface ImportReport {
 const CHUNK = 500
 
 /** Imports a bookmarks file as browsers and bookmark services export it, for the user, or for the room's first. */
-export async function importNetscape(db: Database, text: string, by?: number, nowMs = Date.now()): Promise<ImportReport> {
+export async function importNetscape(
+  db: Database,
+  text: string,
+  by?: number,
+  nowMs = Date.now(),
+): Promise<ImportReport> {
   const { bookmarks, errors } = parseNetscapeBookmarks(text)
   const report: ImportReport = { added: 0, merged: 0, refused: [], notes: errors }
   const owner = by ?? (await firstUser(db))

@@ -1,7 +1,7 @@
 /** Imports that somebody began: their file, how far they are, and what became of each bookmark. */
 import { sql } from 'drizzle-orm'
-import type { Database } from './database.ts'
 import { requireWriter } from './bookmarks.ts'
+import type { Database } from './database.ts'
 import type { ImportRefusal } from './import.ts'
 import { ms, plain } from './sql.ts'
 
@@ -92,13 +92,20 @@ export async function listImports(db: Database, by: number): Promise<ImportView[
 
 /** Those that are to be gone on with, and their files: for the job that does it. */
 export async function unfinishedImports(db: Database): Promise<number[]> {
-  const { rows } = await db.execute<{ id: number }>(sql`select id from imports where state in ('waiting', 'running') order by id`)
+  const { rows } = await db.execute<{ id: number }>(
+    sql`select id from imports where state in ('waiting', 'running') order by id`,
+  )
   return rows.map((row) => Number(row.id))
 }
 
 /** An import with its file, whoever's it is: for the job. */
-export async function openImport(db: Database, id: number): Promise<(ImportView & { content: Uint8Array }) | undefined> {
-  const { rows } = await db.execute<Row & { content: Uint8Array | null }>(sql`select ${columns}, content from imports where id = ${id}`)
+export async function openImport(
+  db: Database,
+  id: number,
+): Promise<(ImportView & { content: Uint8Array }) | undefined> {
+  const { rows } = await db.execute<Row & { content: Uint8Array | null }>(
+    sql`select ${columns}, content from imports where id = ${id}`,
+  )
   const row = rows[0]
   return row?.content ? { ...toView(row), content: row.content } : undefined
 }

@@ -26,8 +26,18 @@ export async function addJob(
 }
 
 /** Takes the next job whose time has come, for so long. */
-export async function takeJob(db: Database, kinds: readonly string[], nowMs: number, forMs: number): Promise<Job | undefined> {
-  const { rows } = await db.execute<{ id: number; kind: string; payload: Record<string, unknown>; attempts: number }>(sql`
+export async function takeJob(
+  db: Database,
+  kinds: readonly string[],
+  nowMs: number,
+  forMs: number,
+): Promise<Job | undefined> {
+  const { rows } = await db.execute<{
+    id: number
+    kind: string
+    payload: Record<string, unknown>
+    attempts: number
+  }>(sql`
     update jobs set taken_until = ${moment(nowMs + forMs)}, attempts = attempts + 1
     where id = (select id from jobs where failed_at is null and kind = any (${sql.param(kinds)}::text[])
       and run_at <= ${moment(nowMs)} and (taken_until is null or taken_until < ${moment(nowMs)})

@@ -14,7 +14,9 @@ export async function keywordIds(tx: Database, names: readonly string[]): Promis
   }
   if (words.size === 0) return new Map()
   // In one order, always: two who add the same words don't wait for each other.
-  const wanted = json([...words].map(([folded, name]) => ({ folded, name })).sort((a, b) => (a.folded < b.folded ? -1 : 1)))
+  const wanted = json(
+    [...words].map(([folded, name]) => ({ folded, name })).sort((a, b) => (a.folded < b.folded ? -1 : 1)),
+  )
   await tx.execute(sql`
     insert into keywords (folded, name) select w.folded, w.name from jsonb_to_recordset(${wanted}) as w (folded text, name text)
     where not exists (select from keywords k where k.folded = w.folded) order by w.folded
@@ -71,7 +73,12 @@ const toCount = ({ name, counts }: CountRow): KeywordCount => {
 
 /** The index: groups, their keywords, and how many entries of each kind have them; zeros too. */
 export async function keywordIndex(db: Database): Promise<KeywordGroup[]> {
-  const { rows } = await db.execute<{ id: number; names: Record<string, string>; name: string | null; counts: CountRow['counts'] }>(sql`
+  const { rows } = await db.execute<{
+    id: number
+    names: Record<string, string>
+    name: string | null
+    counts: CountRow['counts']
+  }>(sql`
     select g.id, g.names, k.name,
       (select jsonb_object_agg(c.medium, c.entries) from keyword_counts c where c.keyword_id = k.id) as counts
     from keyword_groups g
@@ -111,7 +118,10 @@ export async function editKeywordGroups(db: Database, by: number, groups: readon
   if (groups.length > 200) throw new Refusal('invalid', 'more than 200 groups')
   await db.transaction(async (tx) => {
     await requireModerator(tx, by)
-    const ids = await keywordIds(tx, groups.flatMap((group) => group.keywords))
+    const ids = await keywordIds(
+      tx,
+      groups.flatMap((group) => group.keywords),
+    )
     await tx.execute(sql`delete from keyword_groups`)
     for (const [place, group] of groups.entries()) {
       const { rows } = await tx.execute<{ id: number }>(sql`
@@ -147,7 +157,7 @@ const BOOKMARKS_LOOKED_AT = 4000
  * sqrt(expected + 1)`, how many standard deviations of chance it is above the usual. At least two users; in a room of
  * one, that one's.
  */
-export async function trendingKeywords(db: Database, nowMs: number, limit: number): Promise<TrendingKeyword[]> {
+export async function trendingKeywords(db: Database, limit = 1, nowMs = Date.now()): Promise<TrendingKeyword[]> {
   const { rows } = await db.execute<TrendingKeyword>(sql`
     with recent as (
       select entry_id, user_id from bookmarks

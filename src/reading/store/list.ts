@@ -49,9 +49,7 @@ export async function listEntries(db: Database, query: ListQuery): Promise<ListP
     const place = sql`(${source.read(cursor.at)}, ${cursor.id}::bigint)`
     conditions.push(sql`(${source.column}, ${source.id}) ${newer ? sql`>` : sql`<`} ${place}`)
   }
-  const order = newer
-    ? sql`${source.column}, ${source.id}`
-    : sql`${source.column} desc, ${source.id} desc`
+  const order = newer ? sql`${source.column}, ${source.id}` : sql`${source.column} desc, ${source.id} desc`
   const { rows } = await db.execute<ListRow>(sql`
     select ${entryColumns}, ${source.shown} as place, ${source.id} as place_id
       ${query.viewer === undefined ? sql`` : sql`, to_jsonb(mine) as mine`}
@@ -219,4 +217,3 @@ export async function listFacets(db: Database, _lang: string): Promise<Facets> {
   for (const { facet, name, count } of rows) facets[facet].push({ name, count })
   return facets
 }
-

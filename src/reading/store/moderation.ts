@@ -40,8 +40,10 @@ export interface Report {
 /** Open reports, the oldest first; or those that were closed last. */
 export async function listReports(db: Database, by: number, open = true, limit = 100): Promise<Report[]> {
   await requireModerator(db, by)
-  const { rows } = await db.execute<Record<'reporter' | 'reason' | 'key' | 'title' | 'comment' | 'commenter' | 'resolution', string | null> &
-    Record<'id' | 'created_ms' | 'entry_id' | 'bookmark_id', number | null>>(sql`
+  const { rows } = await db.execute<
+    Record<'reporter' | 'reason' | 'key' | 'title' | 'comment' | 'commenter' | 'resolution', string | null> &
+      Record<'id' | 'created_ms' | 'entry_id' | 'bookmark_id', number | null>
+  >(sql`
     select r.id, u.username as reporter, r.reason, ${ms(sql`r.created_at`)} as created_ms, r.entry_id, e.key, e.title,
       r.bookmark_id, case when b.private then null else b.comment end as comment, c.username as commenter, r.resolution
     from reports r left join users u on u.id = r.user_id left join entries e on e.id = r.entry_id

@@ -39,7 +39,12 @@ export interface PageVersion extends Omit<NewVersion, 'images' | 'about'> {
 }
 
 /** Keeps a version with its images, unless the last one is the same; its number, and whether it is new. */
-export async function addVersion(db: Database, entryId: number, version: NewVersion, nowMs: number): Promise<{ id: number; added: boolean }> {
+export async function addVersion(
+  db: Database,
+  entryId: number,
+  version: NewVersion,
+  nowMs = Date.now(),
+): Promise<{ id: number; added: boolean }> {
   return inTransaction(db, async (tx) => {
     const { rows: last } = await tx.execute<{ id: number; hash: string }>(sql`
       select id, hash from page_versions where entry_id = ${entryId} order by fetched_at desc, id desc limit 1`)
@@ -100,7 +105,12 @@ const visible = (viewer: number | undefined) =>
   sql`(e.listed or exists (select from bookmarks b where b.entry_id = e.id and b.user_id = ${viewer ?? null}::bigint))`
 
 /** The latest version, or the one of that number; if the viewer may see its entry. */
-export async function findVersion(db: Database, entryId: number, viewer: number | undefined, id?: number): Promise<PageVersion | undefined> {
+export async function findVersion(
+  db: Database,
+  entryId: number,
+  viewer: number | undefined,
+  id?: number,
+): Promise<PageVersion | undefined> {
   const { rows } = await db.execute<Row>(sql`
     select p.*, ${ms(sql`p.fetched_at`)} as fetched_ms from page_versions p join entries e on e.id = p.entry_id
     where p.entry_id = ${entryId} and ${visible(viewer)} ${id === undefined ? sql`` : sql`and p.id = ${id}`}
@@ -128,7 +138,10 @@ export async function listVersions(
 }
 
 /** A stored image; its name is the hash of its bytes, so whoever knows it has had the page. */
-export async function findImage(db: Database, hash: string): Promise<{ contentType: string; bytes: Uint8Array } | undefined> {
+export async function findImage(
+  db: Database,
+  hash: string,
+): Promise<{ contentType: string; bytes: Uint8Array } | undefined> {
   const { rows } = await db.execute<{ content_type: string; bytes: Uint8Array }>(sql`
     select content_type, bytes from images where hash = ${plain(hash)}`)
   return rows[0] && { contentType: rows[0].content_type, bytes: rows[0].bytes }

@@ -123,7 +123,12 @@ export function toMine(row: MineRow): OwnBookmark {
 export function toSaved(row: SavedRow): SavedBookmark {
   return {
     id: Number(row.id),
-    user: { id: Number(row.user_id), username: row.display ?? row.username, name: row.name, image: row.image ?? undefined },
+    user: {
+      id: Number(row.user_id),
+      username: row.display ?? row.username,
+      name: row.name,
+      image: row.image ?? undefined,
+    },
     private: row.private,
     comment: row.comment,
     tags: row.tags,

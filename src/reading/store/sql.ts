@@ -9,7 +9,19 @@ export const array = (values: readonly unknown[], type: 'bigint' | 'text'): SQL 
 export const json = (value: unknown): SQL => sql`${JSON.stringify(value).replaceAll('\\u0000', '')}::jsonb`
 
 /** PostgreSQL's text has no NUL; what somebody typed may, and half a surrogate pair besides. */
-export const plain = (text: string): string => text.replaceAll('\0', '').toWellFormed()
+export const plain = (text: string): string =>
+  text.replace(/\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, (half) =>
+    half === '\0' ? '' : '\ufffd',
+  )
+
+/** Text of one line, no longer than that. */
+export const line = (text: string, max: number): string =>
+  plain(
+    text
+      .replace(/[\s\p{Cc}]+/gu, ' ')
+      .trim()
+      .slice(0, max),
+  )
 
 /** A moment as milliseconds since the epoch. */
 export const ms = (column: SQL): SQL => sql`(extract(epoch from ${column}) * 1000)::float8`

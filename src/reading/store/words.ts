@@ -29,7 +29,13 @@ function scoped(scope: string, texts: readonly string[]): string[] {
 }
 
 /** One entry's document, as the columns of entry_words. */
-export function documentOf(words: EntryWords): { title: string; body: string; source: string; titleWords: string[]; words: string[] } {
+export function documentOf(words: EntryWords): {
+  title: string
+  body: string
+  source: string
+  titleWords: string[]
+  words: string[]
+} {
   const titles = plain(words.titles.join('\n'))
   const source = plain([words.body.slice(0, BODY_MAX), words.author].filter((text) => text !== '').join('\n'))
   const titleTokens = tokensOf(titles)
@@ -147,11 +153,18 @@ function transcriptsOf(text: string): { commands: string[]; outputs: string[] } 
 }
 
 /** Many entries' words at once, for those that have none yet. */
-export async function writeManyWords(tx: Database, entries: readonly (EntryWords & { id: number; said: string; owners: readonly number[] })[]): Promise<void> {
+export async function writeManyWords(
+  tx: Database,
+  entries: readonly (EntryWords & { id: number; said: string; owners: readonly number[] })[],
+): Promise<void> {
   if (entries.length === 0) return
   const rows = entries.map((entry) => {
     const document = documentOf(entry)
-    return { id: entry.id, ...document, said: [...tokensOf(plain(entry.said)), ...entry.owners.map((id) => SCOPE.owner + id)] }
+    return {
+      id: entry.id,
+      ...document,
+      said: [...tokensOf(plain(entry.said)), ...entry.owners.map((id) => SCOPE.owner + id)],
+    }
   })
   await tx.execute(sql`
     insert into entry_words (entry_id, title, body, source, title_words, own, words)
@@ -164,7 +177,13 @@ export async function writeManyWords(tx: Database, entries: readonly (EntryWords
 }
 
 /** A bookmark's words, for its owner: null if it says nothing of its own. */
-export function bookmarkWords(bookmark: { userId: number; title: string; comment: string; note: string; tags: readonly string[] }): SQL {
+export function bookmarkWords(bookmark: {
+  userId: number
+  title: string
+  comment: string
+  note: string
+  tags: readonly string[]
+}): SQL {
   const said = [bookmark.title, bookmark.comment, bookmark.note.slice(0, BODY_MAX), ...bookmark.tags].join('\n')
   const tokens = [...tokensOf(said)].map(plain)
   if (tokens.length === 0) return sql`null::tsvector`

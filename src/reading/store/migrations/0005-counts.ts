@@ -111,6 +111,10 @@ export const statements = [
       from (select site_id, count(*) as entries from old_rows where listed and site_id is not null group by 1 order by 1) d
       where s.id = d.site_id;
     else
+      if not exists (select from new_rows n join old_rows o on o.id = n.id
+        where (n.listed, n.listed_at, n.users, n.medium) is distinct from (o.listed, o.listed_at, o.users, o.medium)) then
+        return null;
+      end if;
       update entry_keywords k set listed = n.listed, listed_at = n.listed_at, users = n.users, medium = n.medium
       from new_rows n join old_rows o on o.id = n.id
       where k.entry_id = n.id
@@ -125,13 +129,16 @@ export const statements = [
   end $$`,
   ...on('entries', 'count_entries', ['insert', 'update', 'delete']),
   // Keywords of entries -> their counts, and what the entry's row says of them.
-  `create function name_keywords(changed bigint[]) returns void language sql as $$
+  // A trigger for statements runs for those that touch no row, too: what isn't needed isn't begun, or they would go in circles.
+  `create function name_keywords(changed bigint[]) returns void language plpgsql as $$
+  begin
+    if changed is null then return; end if;
     update entries e set keywords = coalesce((
       select array_agg(n.name) from (
         select k.name from entry_keywords ek join keywords k on k.id = ek.keyword_id
         where ek.entry_id = e.id order by ek.own desc, ek.taggers desc, ek.place, k.name limit 10) n), '{}')
-    where e.id = any (changed) and e.kind = 'bookmark'
-  $$`,
+    where e.id = any (changed) and e.kind = 'bookmark';
+  end $$`,
   `create function count_keywords() returns trigger language plpgsql as $$
   begin
     if tg_op = 'INSERT' then
