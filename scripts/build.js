@@ -55,11 +55,14 @@ function buildWeb() {
   if (changed <= stamp) return
   say('building the pages (once; a minute or so)')
   const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js')
-  const run = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
-    cwd: join(root, 'web'),
-    encoding: 'utf8',
-  })
-  if (run.status !== 0) {
+  // The pages; then what articles in one file are made of, which lie beside them.
+  const standalone = ['-c', 'vite.standalone.config.ts', '--mode']
+  for (const words of [[], [...standalone, 'page'], [...standalone, 'make']]) {
+    const run = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn', ...words], {
+      cwd: join(root, 'web'),
+      encoding: 'utf8',
+    })
+    if (run.status === 0) continue
     // What a build that worked has to say interests nobody who only wants to read.
     process.stderr.write(run.stdout + run.stderr)
     process.exit(run.status ?? 1)

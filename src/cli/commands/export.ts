@@ -9,15 +9,21 @@ import { printError } from '../terminal.ts'
 export const exportCommand = defineCommand({
   name: 'export',
   help: `Usage: kaidoku export [OPTION]... ARTICLE
-Run an article and write all its captures as one pcapng file, an interface of it for each of the lab's.
+       kaidoku export html ARTICLE [--out=FILE]
+Run an article and write all its captures as one pcapng file, an interface of it for each of the lab's;
+or write the article with its lab as one HTML file that works offline, from disk.
 
   -b, --backend=NAME  sim (the default), netns or qemu
   -s, --seed=NUMBER   the seed of all chance (default 1)
-  -o, --out=FILE      the file (default ARTICLE's name with .pcapng; - for standard output)
+  -o, --out=FILE      the file (default ARTICLE's name with .pcapng or .html; - for standard output)
   -y, --yes           don't ask before real commands run as root
   -h, --help          show this text`,
   options: { backend: oneOf(...BACKENDS), seed: integer, out: text, yes: flag },
   async main({ operands, options }) {
+    if (operands[0] === 'html' && operands.length === 2) {
+      await (await import('./export-html.ts')).exportHtml(operands[1]!, options.out)
+      return 0
+    }
     const [file] = operands
     if (file === undefined || operands.length > 1) throw new UsageError('kaidoku export: name one article')
     const article = await readArticle(file)

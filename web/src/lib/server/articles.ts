@@ -1,15 +1,12 @@
 /** Reads an article for its page. Rendered once for each state of its files: most requests find it done. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { toHtml } from 'hast-util-to-html'
 import { type Article, parseArticle } from '#article/format'
 import { type ArticleFile, isArticleName, parseArticleFileName } from '#reading/library'
 import { ARTICLE_BYTES_MAX, beside } from '#reading/store'
-import type { ArticleView, BlockView } from '$lib/article.ts'
-import { highlight } from './highlight.ts'
-import { drawLab } from './picture.ts'
-import { renderArticle } from './render.ts'
+import type { ArticleView } from '$lib/article.ts'
 import { articlesFolder } from './room.ts'
+import { viewText } from './view.ts'
 
 type NamedFile = ArticleFile & { fileName: string }
 
@@ -58,41 +55,8 @@ async function viewOf(
 ): Promise<ArticleView> {
   // The file's name and no more: a page has no business to say where on the server it lies.
   const file = path.slice(path.lastIndexOf('/') + 1)
-  const { article, mistakes } = parseArticle(text, file, { readFile: beside(path) })
-  const runs = article.lab && mistakes.length === 0
-  return {
-    name,
-    lang: article.front.lang,
-    title: article.front.title || name,
-    summary: article.front.summary,
-    keywords: article.front.keywords,
-    languages: await languagesOf(article, path, files),
-    pieces: await renderOrShow(article, footnotes),
-    blocks: await Promise.all(article.blocks.map(viewBlock)),
-    mistakes: mistakes.map(({ at, what, hint }) => ({ line: at.line, column: at.column, what, hint })),
-    lab: runs
-      ? {
-          plan: article.lab!,
-          blocks: article.blocks,
-          wide: await drawLab(article.lab!, 'wide'),
-          tall: await drawLab(article.lab!, 'tall'),
-        }
-      : undefined,
-    file,
-  }
-}
-
-/** What nests beyond any reader's patience, and the renderer's stack, is shown as it is written. */
-async function renderOrShow(article: Article, footnotes: string): Promise<ArticleView['pieces']> {
-  try {
-    return await renderArticle(article, footnotes)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    const text = article.text.slice(article.bodyOffset)
-    return [
-      { html: toHtml({ type: 'element', tagName: 'pre', properties: {}, children: [{ type: 'text', value: text }] }) },
-    ]
-  }
+  const { article, view } = await viewText(name, text, { file, footnotes, readFile: beside(path) })
+  return { ...view, languages: await languagesOf(article, path, files) }
 }
 
 /** The original's first. */
@@ -104,31 +68,4 @@ async function languagesOf(article: Article, path: string, files: NamedFile[]): 
       ? parseArticle(await readFile(originalPath, 'utf8'), original.fileName).article.front.lang
       : article.front.lang
   return [...new Set([first, ...files.flatMap((file) => file.lang ?? [])])]
-}
-
-async function viewBlock(block: Article['blocks'][number]): Promise<BlockView> {
-  const line = block.at.line
-  if (block.kind === 'file') {
-    const extension = /\.([a-z0-9]+)$/u.exec(block.path)?.[1]
-    const language = block.content.startsWith('#!')
-      ? 'bash'
-      : extension === 'conf' || extension === 'cf'
-        ? 'ini'
-        : extension
-    const html = toHtml({ type: 'root', children: await highlight(block.content.replace(/\n$/u, ''), language) })
-    return { kind: 'file', line, host: block.host, path: block.path, html }
-  }
-  const commands = await Promise.all(
-    block.commands.map(async ({ host, prompt, command, expected }) => ({
-      host,
-      prompt,
-      // A continued line is shown as a shell shows it.
-      html: toHtml({
-        type: 'root',
-        children: await highlight(command, host === 'lab' ? undefined : 'bash'),
-      }).replaceAll('\n', '\n<span class="more">&gt; </span>'),
-      expected,
-    })),
-  )
-  return { kind: 'console', line, checked: !block.nocheck, skipped: block.skip.includes('sim'), commands }
 }

@@ -1,0 +1,2 @@
+/** What stands for Infinity in a page's JSON. */
+export const ENDLESS = '\u0000endless'
