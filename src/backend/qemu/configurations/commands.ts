@@ -41,8 +41,8 @@ export const PCI_COMMANDS: string[] = [
 
 export const COMMANDS: string[] = [...TIME_COMMANDS, ...INTERRUPT_COMMANDS, ...PCI_COMMANDS]
 
-/** Sleeps and timers of many lengths: only where a configuration asks for them. */
-export const SLEEPS = 'perl /records/sleeps.pl'
+/** Sleeps and timers of many lengths, up to so many seconds: only where a configuration asks for them. */
+export const sleepsUpTo = (seconds: number): string => `perl /records/sleeps.pl ${seconds}`
 
 /** Programs that the guest has; the libraries that they need come along. */
 export const PROGRAMS = [

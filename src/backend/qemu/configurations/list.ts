@@ -12,8 +12,8 @@ export interface Configuration {
   cmdline: string
   /** As QEMU's -device. */
   devices: string[]
-  /** Whether sleeps and timers are measured there. */
-  sleeps?: boolean
+  /** Sleeps and timers of at most so many seconds are measured there. */
+  sleeps?: number
 }
 
 /** The backend's. */
@@ -22,7 +22,7 @@ const CPU = 'max,-rdrand,-rdseed,-erms,-fsrm,-avx,-avx2'
 const DEFAULT: Configuration = { machine: 'pc', cpus: 1, hpet: true, cpu: CPU, cmdline: '', devices: [] }
 
 const list: [name: string, what: Partial<Configuration>][] = [
-  ['pc', { sleeps: true }],
+  ['pc', { sleeps: 1200 }],
   ['pc-2', { cpus: 2 }],
   ['q35', { machine: 'q35' }],
   ['q35-2', { machine: 'q35', cpus: 2 }],
@@ -30,9 +30,9 @@ const list: [name: string, what: Partial<Configuration>][] = [
   ['pc-2-nohpet', { cpus: 2, hpet: false }],
   ['q35-nohpet', { machine: 'q35', hpet: false }],
   ['q35-2-nohpet', { machine: 'q35', cpus: 2, hpet: false }],
-  ['pc-highres-off', { cmdline: 'highres=off', sleeps: true }],
-  ['pc-nohz-off', { cmdline: 'nohz=off', sleeps: true }],
-  ['pc-highres-off-nohz-off', { cmdline: 'highres=off nohz=off', sleeps: true }],
+  ['pc-highres-off', { cmdline: 'highres=off', sleeps: 3 }],
+  ['pc-nohz-off', { cmdline: 'nohz=off', sleeps: 3 }],
+  ['pc-highres-off-nohz-off', { cmdline: 'highres=off nohz=off', sleeps: 3 }],
   ['pc-2-highres-off', { cpus: 2, cmdline: 'highres=off' }],
   ['pc-2-nohz-off', { cpus: 2, cmdline: 'nohz=off' }],
   ['pc-qemu64', { cpu: 'qemu64' }],
