@@ -3,12 +3,19 @@
  *
  *     pci.install(image) // then, on a host: lspci -tv; lspci -F dump -vvv
  */
-import { lazyMain, type Room } from '#kernel/core'
+import { insideViews, lazyMain, type Room } from '#kernel/core'
+import { inside } from './inside.ts'
+import { installSysfs } from './sysfs.ts'
+
+export { LinuxPciDevice } from './device.ts'
+export { PciSystem, pciSystems } from './system.ts'
 
 export const pci: Room = {
   name: 'kernel/pci',
   needs: [],
   install(image) {
+    installSysfs(image)
+    insideViews(image).set('PCI', inside)
     image.program({
       name: 'lspci',
       paths: ['/usr/bin/lspci'],

@@ -172,5 +172,9 @@ function enable(one: PciFunction, chipset: 'pc' | 'q35'): void {
   const { space } = one
   if (one.pin !== 0) space.write(0x3c, 1, one.name === 'piix4-pm' ? 9 : LINES[linkOf(one, chipset)]!)
   space.write(4, 2, space.read(4, 2) | 0x0103)
+  // Where the kernel's driver looks for it, and where its own address was stays free.
+  if (one.name === 'ich9-smbus') space.write(0x20, 4, 0x0701)
+  // It can boot from this one, and so drives it.
+  if (one.name === 'lsi53c895a') space.write(4, 2, space.read(4, 2) | 4)
   if (one.below) space.write(0x3e, 2, space.read(0x3e, 2) | 2)
 }

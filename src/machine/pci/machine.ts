@@ -95,12 +95,19 @@ export function createPciMachine(plan: PciMachinePlan): HostBridge {
     if (!found) throw new NotModelled(`PCI device ${given}`)
     const space = spaceOf(found)
     const [slot, func] = place(bus, options.get('addr'), text)
-    if (options.get('multifunction') === 'on') space.bytes[0x0e]! |= 0x80
+    space.bytes[0x0e] = space.headerType | (options.get('multifunction') === 'on' ? 0x80 : 0)
     personal(name, space, options, cards)
     if (/^(e1000|virtio-net)/.test(name)) cards++
     const made = new PciFunction(name, space, bus, slot, func)
     const id = options.get('id')
     if (made.below && id !== undefined) buses.set(id, made.below)
+  }
+  for (const { below, space, name } of root.all()) {
+    if (!below || !PORTS.has(name) || below.functions.length > 0) continue
+    // Nothing is plugged in: the link shows what it could be, the slot's power is off.
+    const express = space.capability(0x10)
+    space.set(express + 18, 2, space.read(express + 12, 2) & 0x3ff)
+    space.set(express + 24, 2, space.read(express + 24, 2) | 0x0600)
   }
   const host = new HostBridge(root, plan.type === 'q35' ? 0xb000_0000 : undefined)
   runFirmware(host, plan.type)

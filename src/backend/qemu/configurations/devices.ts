@@ -28,7 +28,7 @@ const SWITCH = [
   'xio3130-downstream,id=d1,bus=up,chassis=2,slot=1',
   'xio3130-downstream,id=d2,bus=up,chassis=2,slot=2',
   'e1000e,bus=d1',
-  'nvme,serial=1,bus=d2',
+  'virtio-net-pci,bus=d2',
 ]
 const TO_PCI = ['pcie-root-port,id=rp1,chassis=1', 'pcie-pci-bridge,id=p1,bus=rp1', 'e1000,bus=p1,addr=2']
 
@@ -36,12 +36,18 @@ export const DEVICE_CONFIGURATIONS: Record<string, DeviceConfiguration> = {
   'pci-e1000': { machine: 'pc', devices: ['e1000'] },
   'pci-e1000e': { machine: 'pc', devices: ['e1000e'] },
   'pci-virtio': { machine: 'pc', devices: ['virtio-net-pci', 'virtio-rng-pci', 'virtio-balloon-pci'] },
-  'pci-storage': { machine: 'pc', devices: ['nvme,serial=1', 'ahci', 'virtio-scsi-pci'] },
+  'pci-storage': { machine: 'pc', devices: ['ahci', 'virtio-scsi-pci'] },
   'pci-usb-vga': { machine: 'pc', devices: ['VGA', 'qemu-xhci', 'piix3-usb-uhci'] },
   'pci-old': { machine: 'pc', devices: ['rtl8139', 'ne2k_pci', 'pcnet', 'i82559er', 'ES1370', 'lsi53c895a'] },
   'pci-functions': {
     machine: 'pc',
-    devices: ['e1000,addr=5.0,multifunction=on', 'e1000,addr=5.1', 'e1000,addr=5.2', 'e1000,addr=5.3', 'rtl8139,addr=6'],
+    devices: [
+      'e1000,addr=5.0,multifunction=on',
+      'e1000,addr=5.1',
+      'e1000,addr=5.2',
+      'e1000,addr=5.3',
+      'rtl8139,addr=6',
+    ],
   },
   'pci-bridge': { machine: 'pc', devices: ['pci-bridge,id=b1,chassis_nr=1', 'e1000,bus=b1,addr=3'] },
   'pci-bridge-empty': { machine: 'pc', devices: ['pci-bridge,id=b1,chassis_nr=1'] },
@@ -50,7 +56,7 @@ export const DEVICE_CONFIGURATIONS: Record<string, DeviceConfiguration> = {
   'pci-bridges-noapic': { machine: 'pc', devices: NESTED, cmdline: 'noapic' },
   'pci-bridges-acpi-off': { machine: 'pc', devices: NESTED, cmdline: 'acpi=off' },
   'q35-e1000e': { machine: 'q35', devices: ['e1000e', 'virtio-net-pci'] },
-  'q35-vga-xhci': { machine: 'q35', devices: ['VGA', 'qemu-xhci', 'nvme,serial=1'] },
+  'q35-vga-xhci': { machine: 'q35', devices: ['VGA', 'qemu-xhci', 'ahci'] },
   'q35-ports': { machine: 'q35', devices: PORTS },
   'q35-ports-nomsi': { machine: 'q35', devices: PORTS, cmdline: 'pci=nomsi' },
   'q35-ports-noapic': { machine: 'q35', devices: PORTS, cmdline: 'noapic' },

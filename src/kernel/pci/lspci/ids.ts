@@ -77,8 +77,10 @@ export class PciIds {
   #subsystemName(of: [number, number], vendor: number, device: number): string | undefined {
     const own = of[0] > 0 && of[1] > 0 ? this.#find(`u${of[0]}:${of[1]}:${vendor}:${device}`) : undefined
     if (own !== undefined) return own
-    const known = of[0] > 0 && of[1] > 0 && this.udev
-    return known || (of[0] === vendor && of[1] === device) ? this.#find(`d${of[0]}:${of[1]}`) : undefined
+    const name = this.#find(`d${of[0]}:${of[1]}`)
+    // There `#` begins a comment.
+    if (of[0] > 0 && of[1] > 0 && this.udev && name !== undefined) return name.replace(/\s*#.*$/, '')
+    return of[0] === vendor && of[1] === device ? name : undefined
   }
 
   #single(name: string | undefined, number: string, unknown: string, size: number, alsoNumber = false): string {

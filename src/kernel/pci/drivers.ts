@@ -1,0 +1,43 @@
+/** Which drivers take which devices, in the order in which they come. Linux 6.1, by each driver's table of devices. */
+import type { Driver, LinuxPciDevice } from './device.ts'
+
+const PORT: Driver = { name: 'pcieport', vectors: 1, actions: () => ['PCIe PME, aerdrv'] }
+
+function isExpressPort(device: LinuxPciDevice): boolean {
+  const { space } = device.hardware
+  const express = space.capability(0x10)
+  const type = (space.read(express + 2, 2) >> 4) & 15
+  return express !== 0 && (type === 4 || type === 5 || type === 6)
+}
+
+/** Only a root port has services here; a switch's ports get their vector, and nobody asks for it. */
+function hasServices(device: LinuxPciDevice): boolean {
+  const { space } = device.hardware
+  return ((space.read(space.capability(0x10) + 2, 2) >> 4) & 15) === 4
+}
+
+const VIRTIO_NET = ['config', 'input.0', 'output.0']
+
+const DRIVERS: [driver: Driver, takes: (device: LinuxPciDevice) => boolean][] = [
+  [{ ...PORT, actions: (device) => (hasServices(device) ? ['PCIe PME, aerdrv'] : []) }, isExpressPort],
+  [{ name: 'e1000' }, ({ vendor, device }) => vendor === 0x8086 && device === 0x100e],
+  [{ name: 'e1000e', vectors: 3, actions: () => [] }, ({ vendor, device }) => vendor === 0x8086 && device === 0x10d3],
+  [
+    { name: 'virtio-pci', vectors: 3, actions: ({ nth }) => VIRTIO_NET.map((name) => `virtio${nth}-${name}`) },
+    ({ vendor, device }) => vendor === 0x1af4 && (device === 0x1000 || device === 0x1041),
+  ],
+  // Without their own drivers these are only enabled.
+  [{ name: 'virtio-pci' }, ({ vendor, device }) => vendor === 0x1af4 && device >= 0x1000 && device <= 0x107f],
+  [
+    { name: 'ahci', vectors: 1, actions: (device) => [`ahci[${device.name}]`] },
+    ({ class: kind }) => kind >> 8 === 0x0106 && (kind & 0xff) === 1,
+  ],
+  [{ name: 'ata_piix' }, ({ vendor, device }) => vendor === 0x8086 && device === 0x7010],
+]
+
+/** All devices' drivers, those that come first first. */
+export function* probes(devices: readonly LinuxPciDevice[]): Generator<[device: LinuxPciDevice, driver: Driver]> {
+  for (const [driver, takes] of DRIVERS) {
+    for (const device of devices) if (!device.driver && takes(device)) yield [device, driver]
+  }
+}

@@ -1,0 +1,70 @@
+/** What the real kernel shows of machines with devices, and what a simulated host of the same words shows. */
+import { fileURLToPath } from 'node:url'
+import { decodeUtf8 } from '#base/bytes'
+import { drive, Simulator } from '#base/sim'
+import { createCapture, createHost } from '#kernel/core'
+import { createDebian12 } from '#lab/catalogue'
+import { describe, expect, test } from 'vitest'
+import { DEVICE_CONFIGURATIONS } from '../../backend/qemu/configurations/devices.ts'
+import { readRecords } from '../../backend/qemu/configurations/records.ts'
+
+const { said } = readRecords(fileURLToPath(new URL('../../backend/qemu/configurations/devices.json.gz', import.meta.url)))
+const image = createDebian12()
+
+async function run(script: string, name: string): Promise<string> {
+  const { machine, devices, cmdline = '' } = DEVICE_CONFIGURATIONS[name]!
+  const sim = new Simulator(1)
+  const host = createHost({
+    sim,
+    image,
+    name: 'host',
+    number: 1,
+    startS: 1_767_225_600,
+    hardware: {
+      type: machine,
+      cpus: 1,
+      memoryMb: 512,
+      hpet: true,
+      devices,
+      cmdline: cmdline.split(' ').filter((word) => word !== ''),
+      flaws: {},
+    },
+  })
+  let output = ''
+  let ended = false
+  const out = createCapture({
+    onOutput: (bytes) => {
+      output += decodeUtf8(bytes)
+    },
+  })
+  host.spawn({
+    argv: ['bash', '-c', script],
+    files: [host.openPath('/dev/null', 2)!, out, out],
+    env: { PATH: '/usr/sbin:/usr/bin' },
+    onExit: () => {
+      ended = true
+    },
+  })
+  await drive(sim, 600e9, () => ended)
+  return output
+}
+
+/** The guest has no list of modules, and its lspci says so. */
+const withoutComplaint = (text: string) => text.replace(/^lspci: Unable to load libkmod resources: error -2\n/, '').trimEnd()
+
+const RESOURCES = 'cd /sys/bus/pci/devices; for d in *; do echo $d; cat $d/resource $d/irq; done'
+const SAME = ['lspci', 'lspci -nn', 'lspci -t', 'lspci -tv', 'lspci -k', RESOURCES, 'cat /proc/bus/pci/devices']
+
+describe.each(Object.keys(said))('%s', (name) => {
+  test.each(SAME)('%s', async (command) => {
+    expect(withoutComplaint(await run(command, name))).toBe(withoutComplaint(said[name]![command]!))
+  })
+
+  test('lspci -vvv, but for slots and what a message interrupt carries', async () => {
+    const comparable = (text: string) =>
+      withoutComplaint(text)
+        .replaceAll(/^\tPhysical Slot: .*\n/gm, '')
+        .replaceAll(/Address: \S+ {2}Data: \S+/g, 'Address and data')
+    expect(comparable(await run('lspci -vvv', name))).toBe(comparable(said[name]!['lspci -vvv']!))
+  })
+})
