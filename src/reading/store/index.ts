@@ -14,6 +14,7 @@ import { type ImportReport, importNetscape } from './import.ts'
 import { listEntries, listFacets } from './list.ts'
 import { migrate } from './migrate.ts'
 import { createPeople, type People } from './people.ts'
+import { type SearchPage, type SearchQuery, searchEntries } from './search.ts'
 import { SUBJECTS } from './subjects.ts'
 
 export { ARTICLE_BYTES_MAX, beside, type SyncReport } from './articles.ts'
@@ -33,6 +34,7 @@ export type { ModerationTarget, Report } from './moderation.ts'
 export type { OwnedBookmark, Profile } from './own-data.ts'
 export type { NewVersion, PageVersion, StoredImage } from './pages.ts'
 export { type Account, type People, PeopleError, ROLES, type Role, type SignedIn } from './people.ts'
+export type { SearchPage, SearchQuery, SearchResult } from './search.ts'
 export { Refusal } from './sql.ts'
 
 type Subjects = { readonly [Name in keyof typeof SUBJECTS]: Bound<(typeof SUBJECTS)[Name]> }
@@ -45,6 +47,7 @@ export interface Store extends Subjects {
   readonly people: People
   list(query: ListQuery): Promise<ListPage>
   facets(lang: string): Promise<Facets>
+  search(query: SearchQuery): Promise<SearchPage>
   /** For the user given, else for the room's owner. */
   importNetscape(text: string, by?: number): Promise<ImportReport>
   syncArticles(folder: string): Promise<SyncReport>
@@ -75,6 +78,7 @@ export async function openStore(options: DatabaseOptions): Promise<Store> {
     people: createPeople(db),
     list: (query) => listEntries(db, query),
     facets: (lang) => listFacets(db, lang),
+    search: (query) => searchEntries(db, query),
     importNetscape: (text, by) => importNetscape(db, text, by),
     syncArticles: (folder) => syncArticles(db, folder),
     close,
