@@ -18,8 +18,12 @@ function hasServices(device: LinuxPciDevice): boolean {
 
 const VIRTIO_NET = ['config', 'input.0', 'output.0']
 
-const DRIVERS: [driver: Driver, takes: (device: LinuxPciDevice) => boolean][] = [
+const DRIVERS: [driver: Driver, takes: (device: LinuxPciDevice, acpi: boolean) => boolean][] = [
   [{ ...PORT, actions: (device) => (hasServices(device) ? ['PCIe PME, aerdrv'] : []) }, isExpressPort],
+  [
+    { name: 'shpchp', vectors: 1, actions: () => ['shpchp'] },
+    ({ hardware }, acpi) => !acpi && hardware.below !== undefined && hardware.space.capability(0x0c) !== 0,
+  ],
   [{ name: 'e1000' }, ({ vendor, device }) => vendor === 0x8086 && device === 0x100e],
   [{ name: 'e1000e', vectors: 3, actions: () => [] }, ({ vendor, device }) => vendor === 0x8086 && device === 0x10d3],
   [
@@ -35,9 +39,12 @@ const DRIVERS: [driver: Driver, takes: (device: LinuxPciDevice) => boolean][] = 
   [{ name: 'ata_piix' }, ({ vendor, device }) => vendor === 0x8086 && device === 0x7010],
 ]
 
-/** All devices' drivers, those that come first first. */
-export function* probes(devices: readonly LinuxPciDevice[]): Generator<[device: LinuxPciDevice, driver: Driver]> {
+/** All devices' drivers, those that come first first. @param acpi with it, no firmware here lets go of hot-plug */
+export function* probes(
+  devices: readonly LinuxPciDevice[],
+  acpi: boolean,
+): Generator<[device: LinuxPciDevice, driver: Driver]> {
   for (const [driver, takes] of DRIVERS) {
-    for (const device of devices) if (!device.driver && takes(device)) yield [device, driver]
+    for (const device of devices) if (!device.driver && takes(device, acpi)) yield [device, driver]
   }
 }

@@ -14,7 +14,7 @@ import {
   type PseudoNode,
   type Stat,
 } from '#kernel/core'
-import { type LinuxPciDevice, NOTHING, type Resource } from './device.ts'
+import type { LinuxPciDevice, Resource } from './device.ts'
 import { type PciSystem, pciSystems } from './system.ts'
 
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
@@ -177,8 +177,8 @@ function procLine(device: LinuxPciDevice): string {
     hex(device.bus, 2) + hex(device.devfn, 2),
     hex(device.vendor, 4) + hex(device.device, 4),
     device.irq.toString(16),
-    ...seven.map(({ start, flags }, i) => wide(start + (i < 6 ? flags & 15 : 0))),
-    ...seven.map((resource) => wide(resource === NOTHING ? 0 : resource.end - resource.start + 1)),
+    ...seven.map(({ start, flags }) => wide(start + (flags & 15))),
+    ...seven.map((resource) => wide(resource.end > resource.start ? resource.end - resource.start + 1 : 0)),
     `${device.driver?.name ?? ''}\n`,
   ].join('\t')
 }

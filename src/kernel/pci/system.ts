@@ -34,8 +34,10 @@ export class PciSystem {
     const messages = !has('pci=nomsi') && !noLocal
     const aer = messages && !has('pci=noaer')
     this.#setUpErrors(aer)
+    // USB controllers are taken from the firmware, for which each is switched on for a moment. drivers/usb/host/pci-quirks.c
+    for (const device of this.devices) if (device.class >> 8 === 0x0c03) device.irq = this.route(device) ?? device.irq
     let virtio = 0
-    for (const [device, driver] of probes(this.devices)) {
+    for (const [device, driver] of probes(this.devices, !has('acpi=off'))) {
       device.driver = driver
       device.enable(this.route)
       if (driver.name === 'virtio-pci') device.nth = virtio++
@@ -94,7 +96,11 @@ export class PciSystem {
     this.#nextIrq += count
     if (msix) space.write(msix + 2, 2, (space.read(msix + 2, 2) & 0x3fff) | 0x8000)
     else {
-      space.write(msi + 2, 2, space.read(msi + 2, 2) | 1)
+      const control = space.read(msi + 2, 2)
+      // Those that it could have and didn't get are masked. drivers/pci/msi/msi.c: msi_capability_init()
+      const all = 2 ** (2 ** ((control >> 1) & 7)) - 1
+      if (control & 0x100) space.write(msi + (control & 0x80 ? 16 : 12), 4, all - (2 ** count - 1))
+      space.write(msi + 2, 2, control | 1)
       device.irq = device.messages.irq
     }
     space.write(4, 2, space.read(4, 2) | 0x400)
