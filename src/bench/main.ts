@@ -7,6 +7,7 @@ const WORKLOADS: Record<string, () => Promise<(options: Record<string, string>) 
   idle: async () => (await import('./idle.ts')).idle,
   hosts: async () => (await import('./hosts.ts')).hosts,
   explore: async () => (await import('./explore.ts')).exploreBench,
+  library: async () => (await import('./library.ts')).libraryBench,
   start: async () => (await import('./start.ts')).startBench,
 }
 
@@ -30,6 +31,8 @@ Measure the engine; one line of JSON a run, rates by CPU time.
          a whole lab of so many hosts: the memory of the process
   explore --seeds=200 --article=src/article/explore/golden/failover.md
          faults befall a failover lab of three hosts, thirty virtual seconds a seed
+  library --entries=100000 --bookmarks=1000000 --store=postgresql,pglite --requests=400 --import=100000
+         the reading room's pages, twenty requests at a time; a line for each store and page
   start  --runs=9 --article=src/backend/conformance/ip/ttl.md
          kaidoku run as a new process: ms to its first output`
 

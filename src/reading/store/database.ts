@@ -40,7 +40,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     const [{ default: pg }, { drizzle }] = await Promise.all([import('pg'), import('drizzle-orm/node-postgres')])
     // Numbers of rows and counts are far from 2^53; as text they would be added by putting them side by side.
     pg.types.setTypeParser(pg.types.builtins.INT8, Number)
-    const pool = new pg.Pool({ connectionString: options.url })
+    // A page's queries take a millisecond or two: compiling one would take fifty.
+    const pool = new pg.Pool({ connectionString: options.url, options: '-c jit=off' })
     pool.on('error', () => {}) // Of a connection that nobody uses: the next query opens another.
     return { db: drizzle(pool, { logger }) as unknown as Database, close: () => pool.end() }
   }

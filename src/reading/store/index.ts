@@ -14,6 +14,7 @@ import { type ImportReport, importNetscape } from './import.ts'
 import { listEntries, listFacets } from './list.ts'
 import { migrate } from './migrate.ts'
 import { createPeople, type People } from './people.ts'
+import { recount } from './recount.ts'
 import { type SearchPage, type SearchQuery, searchEntries } from './search.ts'
 import { SUBJECTS } from './subjects.ts'
 
@@ -36,6 +37,7 @@ export type { NewVersion, PageVersion, StoredImage } from './pages.ts'
 export { type Account, type People, PeopleError, ROLES, type Role, type SignedIn } from './people.ts'
 export type { SearchPage, SearchQuery, SearchResult } from './search.ts'
 export { Refusal } from './sql.ts'
+export { type EntryWords, writeManyWords } from './words.ts'
 
 type Subjects = { readonly [Name in keyof typeof SUBJECTS]: Bound<(typeof SUBJECTS)[Name]> }
 
@@ -51,6 +53,8 @@ export interface Store extends Subjects {
   /** For the user given, else for the room's owner. */
   importNetscape(text: string, by?: number): Promise<ImportReport>
   syncArticles(folder: string): Promise<SyncReport>
+  /** Counts all anew, after rows were written by other ways than these. */
+  recount(): Promise<void>
   close(): Promise<void>
 }
 
@@ -81,6 +85,7 @@ export async function openStore(options: DatabaseOptions): Promise<Store> {
     search: (query) => searchEntries(db, query),
     importNetscape: (text, by) => importNetscape(db, text, by),
     syncArticles: (folder) => syncArticles(db, folder),
+    recount: () => recount(db),
     close,
   }
 }
