@@ -2,12 +2,10 @@
  * The reading room's pages at twenty requests at a time, on PGlite in a folder and on a PostgreSQL of Debian's that is begun
  * for it in a folder of its own. One JSON line for each store and page; the library is made by a seeded generator.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openStore, type Store } from '#reading/store'
+import { hasPostgres, openStore, type Store, startPostgres } from '#reading/store'
 import { generateLibrary, type LibrarySize } from './library-generator.ts'
 
 const AT_ONCE = 20
@@ -38,11 +36,11 @@ export async function libraryBench(options: Record<string, string>): Promise<obj
         rmSync(folder, { recursive: true, force: true })
       }
     } else {
-      const server = await startPostgres()
-      if (!server) {
+      if (!hasPostgres) {
         console.error('bench: no PostgreSQL here (Debian: apt-get install postgresql), or not root to begin one')
         continue
       }
+      const server = await startPostgres()
       try {
         await measure('postgresql', { url: server.url }, size, requests, imported)
       } finally {
@@ -182,54 +180,4 @@ function pagesOf(made: Awaited<ReturnType<typeof generateLibrary>>): Page[] {
         store.search({ text: `${pick(words, turn)} site:${pick(sites, turn)}`, lang: 'ja', viewer, limit: 20 }),
     },
   ]
-}
-
-/** A server of Debian's in a folder of its own, as user postgres: no service is touched. */
-export async function startPostgres(): Promise<{ url: string; stop(): void } | undefined> {
-  const versions = '/usr/lib/postgresql'
-  const version = existsSync(versions) ? readdirSync(versions).sort((a, b) => Number(b) - Number(a))[0] : undefined
-  const uid = spawnSync('id', ['-u', 'postgres'], { encoding: 'utf8' }).stdout?.trim()
-  if (version === undefined || !uid || process.getuid?.() !== 0) return undefined
-  const bin = join(versions, version, 'bin')
-  const folder = mkdtempSync(join(tmpdir(), 'kaidoku-postgres-'))
-  chownSync(folder, Number(uid), Number(uid))
-  const as = (program: string, ...args: string[]) =>
-    execFileSync('setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', join(bin, program), ...args], {
-      cwd: folder,
-      stdio: 'ignore',
-    })
-  const port = await freePort()
-  as('initdb', '-D', join(folder, 'data'), '-E', 'UTF8', '--locale=C.UTF-8', '-A', 'trust')
-  as(
-    'pg_ctl',
-    '-D',
-    join(folder, 'data'),
-    '-w',
-    '-l',
-    join(folder, 'log'),
-    '-o',
-    `-k ${folder} -p ${port} -c listen_addresses=127.0.0.1`,
-    'start',
-  )
-  return {
-    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-    stop() {
-      try {
-        as('pg_ctl', '-D', join(folder, 'data'), '-m', 'immediate', 'stop')
-      } finally {
-        rmSync(folder, { recursive: true, force: true })
-      }
-    },
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }
