@@ -58,6 +58,7 @@ const DEBIAN = {
     'iputils-tracepath': '/usr/bin/tracepath',
     wrk: '/usr/bin/wrk',
   },
+  store: { postgresql: '/usr/lib/postgresql' },
   qemu: {
     'qemu-system-x86': '/usr/bin/qemu-system-x86_64',
     'linux-image-amd64': '/usr/share/doc/linux-image-amd64/copyright',

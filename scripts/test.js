@@ -10,7 +10,7 @@ import { build } from './build.js'
 import { installDebianPackages, installPackages, root, say } from './setup.js'
 
 installPackages()
-installDebianPackages(['pages', 'netns', 'qemu'])
+installDebianPackages(['pages', 'netns', 'store', 'qemu'])
 
 const bin = (name) => join(root, 'node_modules', '.bin', name)
 const reports = mkdtempSync(join(tmpdir(), 'kaidoku-test-'))

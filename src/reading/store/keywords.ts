@@ -151,13 +151,28 @@ export interface TrendingKeyword {
 const TREND_DAYS = 3
 const BOOKMARKS_LOOKED_AT = 4000
 
+/** What was computed last, for each database: a header is on every page, and what trends doesn't change by the second. */
+const trending = new WeakMap<Database, { atMs: number; keywords: Promise<TrendingKeyword[]> }>()
+const TREND_KEPT_MS = 60_000
+
+/** As computeTrending, at most once a minute. */
+export async function trendingKeywords(db: Database, limit = 1, nowMs = Date.now()): Promise<TrendingKeyword[]> {
+  let last = trending.get(db)
+  if (!last || Math.abs(nowMs - last.atMs) > TREND_KEPT_MS) {
+    last = { atMs: nowMs, keywords: computeTrending(db, 20, nowMs) }
+    trending.set(db, last)
+    last.keywords.catch(() => trending.delete(db))
+  }
+  return (await last.keywords).slice(0, limit)
+}
+
 /**
  * Keywords that more people turn to than usual. Looked at are the public bookmarks of three days (the last 4,000, however many
  * there are); a keyword's users among them are compared with the share of it among all entries: `(users - expected) /
  * sqrt(expected + 1)`, how many standard deviations of chance it is above the usual. At least two users; in a room of
  * one, that one's.
  */
-export async function trendingKeywords(db: Database, limit = 1, nowMs = Date.now()): Promise<TrendingKeyword[]> {
+export async function computeTrending(db: Database, limit: number, nowMs: number): Promise<TrendingKeyword[]> {
   const { rows } = await db.execute<TrendingKeyword>(sql`
     with recent as (
       select entry_id, user_id from bookmarks

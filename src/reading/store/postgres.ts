@@ -8,9 +8,7 @@ import { join } from 'node:path'
 const VERSIONS = '/usr/lib/postgresql'
 
 function findServer(): { bin: string; uid: number } | undefined {
-  const version = existsSync(VERSIONS)
-    ? readdirSync(VERSIONS).sort((a, b) => Number(b) - Number(a))[0]
-    : undefined
+  const version = existsSync(VERSIONS) ? readdirSync(VERSIONS).sort((a, b) => Number(b) - Number(a))[0] : undefined
   const uid = Number(spawnSync('id', ['-u', 'postgres'], { encoding: 'utf8' }).stdout || Number.NaN)
   if (version === undefined || !Number.isInteger(uid) || uid === 0 || process.getuid?.() !== 0) return undefined
   return { bin: join(VERSIONS, version, 'bin'), uid }

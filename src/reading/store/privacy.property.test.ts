@@ -6,6 +6,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RandomStream } from '#base/sim'
 import { openStore, type Store } from './index.ts'
+import { computeTrending } from './keywords.ts'
 import { hasPostgres, startPostgres, type TemporaryServer } from './postgres.ts'
 
 const WORDS = ['ルータ', 'kernel', '冗長化', 'lvs', 'arp', '検索']
@@ -30,14 +31,25 @@ async function look(store: Store, viewer: number | undefined): Promise<string[]>
   }
   seen.push(await store.facets('ja'))
   for (const user of ['one', 'two', 'three']) {
-    seen.push(await store.list({ ...base, user }), await store.bookmarks.profile(user, viewer), await store.bookmarks.tags(user, viewer))
+    seen.push(
+      await store.list({ ...base, user }),
+      await store.bookmarks.profile(user, viewer),
+      await store.bookmarks.tags(user, viewer),
+    )
   }
   for (const word of WORDS) {
-    seen.push((await store.list({ ...base, keyword: word })).entries, (await store.list({ ...base, tag: word })).entries)
+    seen.push(
+      (await store.list({ ...base, keyword: word })).entries,
+      (await store.list({ ...base, tag: word })).entries,
+    )
     seen.push(await store.keywords.count(word))
     const found = await store.search({ text: word, lang: 'ja', limit: 100, ...by })
     seen.push(found.entries.map((entry) => masked(entry)).sort())
-    seen.push((await store.search({ text: `tag:${word} OR user:two`, lang: 'ja', limit: 100, ...by })).entries.map((entry) => masked(entry)).sort())
+    seen.push(
+      (await store.search({ text: `tag:${word} OR user:two`, lang: 'ja', limit: 100, ...by })).entries
+        .map((entry) => masked(entry))
+        .sort(),
+    )
   }
   for (let page = 0; page < 8; page++) {
     const url = `https://p${page % 3}.example/${page}`
@@ -45,7 +57,7 @@ async function look(store: Store, viewer: number | undefined): Promise<string[]>
     seen.push(entry, await store.entries.countUsers([url]), await store.entries.site(`p${page % 3}.example`, viewer))
     if (entry) seen.push(await store.comments.list({ entryId: entry.id, which: 'all', limit: 100, ...by }))
   }
-  seen.push(await store.keywords.trending(10, T0 + STEPS * 3_600_000))
+  seen.push(await computeTrending(store.db, 10, T0 + STEPS * 3_600_000))
   seen.push(await store.keywords.starting('', 100))
   return seen.map(masked)
 }

@@ -59,23 +59,24 @@ export async function searchEntries(db: Database, query: SearchQuery): Promise<S
   const words = positiveText(node)
   const below = (tier: number) => cursorCondition(cursor, tier)
   const common = sql.join([sql`e.listed`, ...hidden(query.viewer)], sql` and `)
-  const page = (branch: SQL) => sql`(${branch} order by rank desc, e.id desc limit ${limit + 1})`
+  // In the order of an index: of common words the best few are found by walking it, of rare ones by the words' own index.
+  const page = (branch: SQL) => sql`(${branch} order by e.users desc, e.id desc limit ${limit + 1})`
   const branches: SQL[] = []
   const titles = words.length > 0 ? sql`w.title_words @@ ${tsquery(words, '')}::tsquery` : undefined
   if (titles) {
-    const exact = sql`(w.title = ${fold(plain(query.text)).trim()})::int`
-    const rank = sql`(${exact} + 1)::bigint * ${TIER} + e.users`
-    branches.push(
-      page(sql`
-      select e.id, ${rank} as rank from entry_words w join entries e on e.id = w.entry_id
-      where ${titles} and ${condition} and ${common} ${cursor ? sql`and (${rank}, e.id) < (${Math.trunc(cursor.at)}::bigint, ${cursor.id}::bigint)` : sql``}`),
-    )
+    const exact = sql`md5(w.title) = md5(${fold(plain(query.text)).trim()})`
+    for (const tier of [2, 1]) {
+      branches.push(
+        page(sql`
+          select e.id, e.users::bigint + ${tier * TIER}::bigint as rank from entry_words w join entries e on e.id = w.entry_id
+          where ${tier === 2 ? exact : sql`not (${exact})`} and ${titles} and ${condition} and ${common} ${below(tier)}`),
+      )
+    }
   }
   if (query.viewer !== undefined) branches.push(...ownBranches(node, query.viewer, cursor, limit))
   const first = branches.length > 0 ? await fetchPage(db, branches, query, limit) : []
   let rows = first
   if (first.length <= limit) {
-    // Order by the index of users where the words are common, by that of words where they are rare: the planner knows.
     const rest = page(sql`
       select e.id, e.users::bigint as rank from entries e join entry_words w on w.entry_id = e.id
       where ${condition} and ${common} ${titles ? sql`and not (${titles})` : sql``} ${below(0)}`)
@@ -121,6 +122,7 @@ function cursorCondition(cursor: ReturnType<typeof parseCursor>, tier: number): 
   if (!cursor) return sql``
   const at = Math.trunc(cursor.at)
   if (at >= (tier + 1) * TIER) return sql``
+  if (at < tier * TIER) return sql`and false` // The pages before had all of these.
   return sql`and (e.users, e.id) < (${at - tier * TIER}::bigint, ${cursor.id}::bigint)`
 }
 
