@@ -27,6 +27,8 @@ export interface Driver {
   vectors?: number
   /** What each of its interrupts is called in /proc/interrupts; the last stands for the rest. */
   actions?: (device: LinuxPciDevice, nth: number) => string[]
+  /** What it calls its pin's interrupt, if it asks for that one. */
+  line?: (device: LinuxPciDevice) => string
 }
 
 export class LinuxPciDevice {
@@ -35,8 +37,12 @@ export class LinuxPciDevice {
   readonly parent: LinuxPciDevice | undefined
   readonly resources: Resource[]
   irq: number
+  /** What its pin was found to lead to, once somebody wanted to know. */
+  routed: number | undefined
   driver: Driver | undefined
   enabled = 0
+  /** Whether it tells of errors (AER). */
+  reportsErrors = false
   /** The first of its message interrupts, and how many. */
   messages: { irq: number; count: number; msix: boolean } | undefined
   /** Which of its kind it is: virtio0. */
@@ -118,7 +124,7 @@ export class LinuxPciDevice {
   /** What a driver does first. Linux 6.1 drivers/pci/pci.c: pci_enable_device(), pci_set_master(); bridges above before. */
   enable(route: (device: LinuxPciDevice) => number | undefined): void {
     this.parent?.enableBridge(route)
-    if (this.enabled++ === 0) this.irq = route(this) ?? this.irq
+    if (this.enabled++ === 0) this.findIrq(route)
     this.setMaster()
   }
 
@@ -126,9 +132,14 @@ export class LinuxPciDevice {
     this.parent?.enableBridge(route)
     if (this.enabled === 0) {
       this.enabled = 1
-      this.irq = route(this) ?? this.irq
+      this.findIrq(route)
     }
     this.setMaster()
+  }
+
+  findIrq(route: (device: LinuxPciDevice) => number | undefined): void {
+    this.routed = route(this)
+    this.irq = this.routed ?? this.irq
   }
 
   setMaster(): void {

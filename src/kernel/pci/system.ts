@@ -35,7 +35,7 @@ export class PciSystem {
     const aer = messages && !has('pci=noaer')
     this.#setUpErrors(aer)
     // USB controllers are taken from the firmware, for which each is switched on for a moment. drivers/usb/host/pci-quirks.c
-    for (const device of this.devices) if (device.class >> 8 === 0x0c03) device.irq = this.route(device) ?? device.irq
+    for (const device of this.devices) if (device.class >> 8 === 0x0c03) device.findIrq(this.route)
     let virtio = 0
     for (const [device, driver] of probes(this.devices, !has('acpi=off'))) {
       device.driver = driver
@@ -75,13 +75,14 @@ export class PciSystem {
   /** Error reporting is switched on where it can be told. Linux 6.1 drivers/pci/pcie/aer.c: pci_aer_init(), aer_enable_rootport() */
   #setUpErrors(on: boolean): void {
     if (!on) return
-    for (const { hardware } of this.devices) {
-      const { space, below } = hardware
+    for (const device of this.devices) {
+      const { space, below } = device.hardware
       const express = space.capability(0x10)
       if (!express || !below || this.type !== 'q35' || !space.extended(1)) continue
       space.set(express + 8, 2, space.read(express + 8, 2) | 0x0f)
       const errors = space.extended(1)
       if (((space.read(express + 2, 2) >> 4) & 15) === 4) space.set(errors + 44, 4, 7)
+      device.reportsErrors = true
     }
   }
 

@@ -6,6 +6,7 @@
 import { bridge } from '#kernel/bridge'
 import { conntrack } from '#kernel/conntrack'
 import { createImage, type Image, type Room } from '#kernel/core'
+import { interrupts } from '#kernel/interrupts'
 import { ipset } from '#kernel/ipset'
 import { ipv6 } from '#kernel/ipv6'
 import { ipvs } from '#kernel/ipvs'
@@ -45,6 +46,7 @@ const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
 /** What a host can have besides: a room a line, those that others need first. */
 export const OPTIONAL: Room[] = [
   pci,
+  interrupts,
   ipv6,
   link,
   bridge,
