@@ -9,7 +9,7 @@ import type { Machine } from './machine.ts'
 import { dropReference, type Process, ProcessEnd } from './process.ts'
 import type { Signal } from './signal.ts'
 import { O_NONBLOCK } from './sys.ts'
-import { scheduleTimeoutNs } from './timing.ts'
+import { jiffiesOf, scheduleTimeoutNs } from './timing.ts'
 import type { Body } from './wait.ts'
 
 /** A debt beyond this is paid by the next call that may. */
@@ -50,12 +50,17 @@ export class Calls {
     if ((file.flags & O_NONBLOCK) !== 0) return 'EAGAIN'
     const { process } = this
     if (timeoutNs !== undefined)
-      process.deadlineNs = Math.min(process.deadlineNs, scheduleTimeoutNs(this.host, timeoutNs))
+      process.deadlineNs = Math.min(
+        process.deadlineNs,
+        scheduleTimeoutNs(this.host, timeoutNs, this.machine.wheelRanAt),
+      )
     yield { queues: [file.queue], untilNs: process.deadlineNs }
     const interruption = this.interruption()
     // A call that waits with a time-out isn't restarted; signal(7).
     if (interruption === 'yes' || (interruption === 'restart' && (partly || timeoutNs !== undefined))) return 'EINTR'
-    return process.woken === 'timeout' ? 'EAGAIN' : undefined
+    if (process.woken !== 'timeout') return undefined
+    this.machine.wheelRanAt = jiffiesOf(this.host)
+    return 'EAGAIN'
   }
 
   protected sendSelf(signal: Signal): void {

@@ -47,6 +47,7 @@ export { readAll, readTextFile, writeText } from './stdio.ts'
 export * from './sys.ts'
 export { type IntegerLimits, integerSysctl, parseIntegers } from './sysctl.ts'
 export { COOKED, RAW, type Terminal, type TerminalOptions, type Termios } from './terminal.ts'
+export { type Timekeeper, type TimeSlot, timeSlot } from './timekeeper.ts'
 export {
   HZ,
   hrtimerNs,

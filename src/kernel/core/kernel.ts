@@ -16,6 +16,7 @@ import { makeNode } from './path-calls.ts'
 import type { Process } from './process.ts'
 import { O_CREAT, O_TRUNC, O_WRONLY } from './sys.ts'
 import { Terminal, TerminalFile, type TerminalOptions } from './terminal.ts'
+import { type Timekeeper, timeSlot } from './timekeeper.ts'
 
 export interface HostOptions {
   sim: Simulator
@@ -55,6 +56,8 @@ export class KernelHost implements Host {
   readonly profile: string
   /** Told when a program met what isn't modelled and was ended for it; absent: the run stops there. */
   onNotModelled: ((why: NotModelled) => void) | undefined
+  /** Keeps the clock once it is slewed or leaps; until then it is virtual time. */
+  timekeeper: Timekeeper | undefined
   /** Added to `startS` plus virtual time: what clock_settime moved. */
   #clockNs = 0
   #machine: Machine | undefined
@@ -97,12 +100,14 @@ export class KernelHost implements Host {
 
   /** CLOCK_REALTIME. */
   realtime(): { s: number; ns: number } {
+    if (this.timekeeper) return this.timekeeper.read()
     const ns = this.sim.nowNs + this.#clockNs
     const s = Math.floor(ns / 1e9)
     return { s: this.startS + s, ns: ns - s * 1e9 }
   }
 
   setRealtime(s: number, ns: number): void {
+    this.timekeeper?.set(s, ns)
     this.#clockNs = (s - this.startS) * 1e9 + ns - this.sim.nowNs
   }
 
@@ -114,9 +119,17 @@ export class KernelHost implements Host {
     if (this.#log.length > LOG_LINES_MAX) this.#log.splice(0, LOG_LINES_MAX / 10)
   }
 
+  /** What the boot loader told the kernel. */
+  get commandLine(): string {
+    return [this.image.commandLine, ...this.hardware.cmdline].join(' ')
+  }
+
   klog(): LogLine[] {
-    const banner = [this.image.banner, `Command line: ${this.image.commandLine}`]
-    return [...banner.map((text) => ({ timeNs: 0, level: 5, text })), ...(this.#log ?? [])]
+    const banner = [this.image.banner, `Command line: ${this.commandLine}`]
+    const time = timeSlot(this.image)
+    time.beforeLog?.(this)
+    const boot = this.hardware === PLAIN_HARDWARE ? [] : (time.bootMessages?.(this) ?? [])
+    return [...banner.map((text) => ({ timeNs: 0, level: 5, text })), ...boot, ...(this.#log ?? [])]
   }
 
   // Power.
@@ -131,6 +144,11 @@ export class KernelHost implements Host {
     this.#machine = undefined
     this.#disk?.powerCut()
     this.#log = undefined
+    if (this.timekeeper) {
+      const { s, ns } = this.timekeeper.read()
+      this.timekeeper = undefined
+      this.setRealtime(s, ns)
+    }
     this.states = []
   }
 

@@ -64,6 +64,8 @@ export class Machine implements Target {
   readonly load: LoadAverage
   /** Pipes of the FIFOs that are open, by inode. */
   readonly fifos = new Map<unknown, Pipe>()
+  /** The jiffy in which the timer wheel last woke a process. */
+  wheelRanAt = -1
   lastPid = FIRST_PID - 1
   pidMax = PID_MAX
   #nextInode = 20_000

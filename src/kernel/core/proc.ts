@@ -35,7 +35,7 @@ export function installProc(image: Image): void {
     image.proc(`/proc/${name}`, { read: (host) => read(host as KernelHost) })
   }
   file('version', () => `${image.banner}\n`)
-  file('cmdline', () => `${image.commandLine}\n`)
+  file('cmdline', ({ commandLine }) => `${commandLine}\n`)
   file('uptime', uptime)
   file('loadavg', loadavg)
   file('stat', stat)

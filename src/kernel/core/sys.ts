@@ -52,6 +52,8 @@ export interface Sys {
   /** Nanoseconds since the lab began, whatever has been rebooted since: what `Stat.mtimeNs` and `utimes` count. */
   labNs(): number
   clockSettime(s: number, ns: number): SysResult<void>
+  /** adjtimex(2); the fields are `Timex` of #kernel/time. */
+  adjtimex(timex: object): SysResult<{ state: number; timex: object }>
   sleep(ns: number): Body<SysResult<void>>
   /** Spends CPU time: virtual time passes, and the process is not idle. */
   compute(ns: number): Body<void>

@@ -25,6 +25,7 @@ import {
   type WaitStatus,
 } from './sys.ts'
 import { TerminalFile } from './terminal.ts'
+import { timeSlot } from './timekeeper.ts'
 import { pollSlackNs, SLACK_NS, wakeNs } from './timing.ts'
 import type { Body, Wait, WaitQueue } from './wait.ts'
 
@@ -69,12 +70,21 @@ export class SystemCalls extends EventCalls implements Sys {
     return OK
   }
 
+  adjtimex(timex: object): SysResult<{ state: number; timex: object }> {
+    this.enter()
+    this.host.timekeeper ??= timeSlot(this.host.image).timekeeper?.(this.host)
+    if (!this.host.timekeeper) return fail('ENOSYS')
+    const done = this.host.timekeeper.adjust(timex)
+    return done ? ok(done) : fail('EINVAL')
+  }
+
   *sleep(ns: number): Body<SysResult<void>> {
     this.enter()
-    const untilNs = wakeNs(this.host, this.host.sim.nowNs + Math.max(0, Math.round(ns)), SLACK_NS)
+    const softNs = this.host.sim.nowNs + Math.max(0, Math.round(ns))
+    const untilNs = wakeNs(this.host, softNs, SLACK_NS)
     this.begin()
     while (this.host.sim.nowNs < untilNs) {
-      yield { queues: [], untilNs }
+      yield { queues: [], untilNs, softNs }
       if (this.interruption() !== 'no') return fail('EINTR') // Never restarted; signal(7).
     }
     return OK

@@ -45,14 +45,16 @@ export function tickingOf({ hardware }: Host): Ticking {
 }
 
 /**
- * When a timer of high resolution fires, in ns since the boot. With slack it comes along with a tick that lies within.
+ * When a timer of high resolution fires, in ns since the boot. With slack it comes along with a tick that lies within; an
+ * idle CPU that sleeps for less than a tick keeps its tick.
  * @param softNs when it may
  */
-export function hrtimerNs({ highres, nohz }: Ticking, softNs: number, slackNs: number): number {
-  const tick = Math.ceil(softNs / JIFFY_NS) * JIFFY_NS
-  if (!highres) return tick
+export function hrtimerNs({ highres, nohz }: Ticking, nowNs: number, softNs: number, slackNs: number): number {
   const hard = softNs + slackNs
-  return !nohz && tick <= hard ? tick : hard
+  const tickAfter = (ns: number) => Math.ceil(ns / JIFFY_NS) * JIFFY_NS
+  if (!highres) return tickAfter(nohz ? hard : softNs)
+  const tick = tickAfter(softNs)
+  return tick <= hard && (!nohz || hard - nowNs < JIFFY_NS) ? tick : hard
 }
 
 /** How late poll, select and epoll_wait may be, that wait so long: a thousandth. */
@@ -63,7 +65,7 @@ export function pollSlackNs(timeoutNs: number): number {
 /** When a sleep or a time-out of a process is over that is to end at a virtual time. */
 export function wakeNs(host: Host, untilNs: number, slackNs: number): number {
   return untilNs > host.sim.nowNs && untilNs < Number.POSITIVE_INFINITY
-    ? host.bootedNs + hrtimerNs(tickingOf(host), untilNs - host.bootedNs, slackNs)
+    ? host.bootedNs + hrtimerNs(tickingOf(host), host.sim.nowNs - host.bootedNs, untilNs - host.bootedNs, slackNs)
     : untilNs
 }
 
@@ -72,9 +74,12 @@ export function jiffiesOf(host: Host): number {
   return INITIAL_JIFFIES + Math.floor((host.sim.nowNs - host.bootedNs) / JIFFY_NS)
 }
 
-/** Jiffies at which a wheel timer fires that is armed at `now` for `expires`. */
-export function wheelJiffies(now: number, expires: number): number {
-  const delta = expires - now
+/**
+ * Jiffies at which a wheel timer fires that is armed at `now` for `expires`.
+ * @param clock the wheel's own clock: one ahead in a jiffy in which it has run
+ */
+export function wheelJiffies(now: number, expires: number, clock = now): number {
+  const delta = expires - clock
   if (delta < 0) return now + 1
   // Level n holds delays of up to 63 * 8^n jiffies, in buckets of 8^n.
   let granularity = 1
@@ -82,10 +87,13 @@ export function wheelJiffies(now: number, expires: number): number {
   return (Math.floor(expires / granularity) + 1) * granularity
 }
 
-/** When a process is woken that waits in the kernel with a time-out in jiffies, as a receive with SO_RCVTIMEO does. */
-export function scheduleTimeoutNs(host: Host, timeoutNs: number): number {
+/**
+ * When a process is woken that waits in the kernel with a time-out in jiffies, as a receive with SO_RCVTIMEO does.
+ * @param ranAt the jiffy in which the wheel last woke somebody
+ */
+export function scheduleTimeoutNs(host: Host, timeoutNs: number, ranAt = -1): number {
   if (timeoutNs === Number.POSITIVE_INFINITY) return timeoutNs
   const now = jiffiesOf(host)
-  const fires = wheelJiffies(now, now + Math.ceil(timeoutNs / JIFFY_NS))
+  const fires = wheelJiffies(now, now + Math.ceil(timeoutNs / JIFFY_NS), ranAt === now ? now + 1 : now)
   return host.bootedNs + (fires - INITIAL_JIFFIES) * JIFFY_NS
 }

@@ -9,6 +9,8 @@ export interface Wait {
   readonly queues: readonly WaitQueue[]
   /** Wakes at this time at the latest; Infinity for never. */
   readonly untilNs: number
+  /** From when on it may be woken for the time's sake, if that is earlier: the rest is slack. */
+  readonly softNs?: number
   /** A promise of a library's that does no input or output; virtual time stands still until it is settled. */
   readonly promise?: Promise<unknown>
 }

@@ -15,6 +15,7 @@ import { net } from '#kernel/net'
 import { netfilter } from '#kernel/netfilter'
 import { pci } from '#kernel/pci'
 import { qdisc } from '#kernel/qdisc'
+import { time } from '#kernel/time'
 import { tunnel } from '#kernel/tunnel'
 import { unix } from '#kernel/unix'
 import { vxlan } from '#kernel/vxlan'
@@ -41,7 +42,7 @@ import { tcpdump } from '#user/tcpdump'
 import { traceroute } from '#user/traceroute'
 
 /** What no host can do without. */
-const ALWAYS: Room[] = [net, unix, libc, shell, coreutils, iproute2]
+const ALWAYS: Room[] = [time, net, unix, libc, shell, coreutils, iproute2]
 
 /** What a host can have besides: a room a line, those that others need first. */
 export const OPTIONAL: Room[] = [
