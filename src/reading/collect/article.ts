@@ -83,7 +83,12 @@ function takeOut(body: Parent): Element[] {
   return kept
 }
 
+// Readability looks at an element's siblings for each of them: beyond, it would take minutes.
+const READABLE_ELEMENTS = 15_000
+
 function readable(tree: Root, kept: readonly Element[]): Root | undefined {
+  let count = 0
+  for (const _ of elements(tree)) if (++count > READABLE_ELEMENTS) return undefined
   const { document } = parseHTML(toHtml(tree))
   let content: string | null | undefined
   try {
@@ -91,7 +96,6 @@ function readable(tree: Root, kept: readonly Element[]): Root | undefined {
       keepClasses: false,
       charThreshold: 200,
       nbTopCandidates: 5,
-      maxElemsToParse: 100_000,
     }).parse()?.content
   } catch {
     return undefined // Too many elements, or a shape that it can't read.

@@ -212,11 +212,36 @@ export class TooDeep extends Error {
   override readonly name = 'TooDeep'
 }
 
+const ELEMENTS_MAX = 200_000
+const FORMATTING = 'a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u'
+const FORMATTING_OPEN_MAX = 200
+const LOOSE_MAX = 20_000 // Less-than signs: each is a token of its own to the parser.
+
+/**
+ * What would keep the parser busy for minutes: formatting elements that nobody closes are opened again in every paragraph
+ * (HTML, 13.2.4.3), so that a page of them grows with its square. They are taken out where they are too many.
+ */
+function tame(html: string): string {
+  let tags = 0
+  for (let at = html.indexOf('<'); at >= 0; at = html.indexOf('<', at + 1)) tags++
+  if (tags > ELEMENTS_MAX * 2) throw new TooDeep(`more than ${ELEMENTS_MAX} elements`)
+  const loose = html.match(/<(?![a-z/!?])/giu)?.length ?? 0
+  if (loose > LOOSE_MAX) return tame(html.replace(/<(?![a-z/!?])/giu, '&lt;'))
+  let open = 0
+  let most = 0
+  for (const [tag] of html.matchAll(new RegExp(`</?(?:${FORMATTING})(?=[\\s/>])`, 'giu'))) {
+    open = tag[1] === '/' ? Math.max(0, open - 1) : open + 1
+    most = Math.max(most, open)
+  }
+  if (most <= FORMATTING_OPEN_MAX) return html
+  return html.replace(new RegExp(`</?(?:${FORMATTING})(?:[\\s/][^<>]*)?>`, 'giu'), '')
+}
+
 /** HTML as a tree; throws TooDeep before anything that calls itself meets it. */
 export function parseTree(html: string, fragment: boolean): Root {
   let tree: Root
   try {
-    tree = fromHtml(html, { fragment })
+    tree = fromHtml(tame(html), { fragment })
   } catch (error) {
     if (error instanceof RangeError) throw new TooDeep('elements too deep to be read')
     throw error
