@@ -14,4 +14,6 @@
  * ```
  */
 export { createQemuBackend, missingPackages, type QemuOptions } from './backend.ts'
+export { CONFIGURATIONS, type Configuration } from './configurations/list.ts'
+export { type Records, readRecords } from './configurations/records.ts'
 export { installQemu } from './install.ts'

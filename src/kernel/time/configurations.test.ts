@@ -1,10 +1,9 @@
 /** What /proc and /sys show of time on many machines, as the real kernel showed it: all but counts and times. */
 import { describe, expect, test } from 'vitest'
+import { CONFIGURATIONS, readRecords } from '#backend/qemu'
 import { decodeUtf8 } from '#base/bytes'
 import { Simulator } from '#base/sim'
 import { createHost, createImage, type Hardware, PLAIN_HARDWARE } from '#kernel/core'
-import { CONFIGURATIONS } from '../../backend/qemu/configurations/list.ts'
-import { readRecords } from '../../backend/qemu/configurations/records.ts'
 import { time } from './index.ts'
 
 const { said } = readRecords()

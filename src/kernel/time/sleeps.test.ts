@@ -1,5 +1,6 @@
 /** Each sleep, time-out and timer that was measured on the real kernel ends here when it ended there. */
 import { describe, expect, test } from 'vitest'
+import { CONFIGURATIONS, readRecords } from '#backend/qemu'
 import {
   type Host,
   hrtimerNs,
@@ -11,8 +12,6 @@ import {
   tickingOf,
   wheelJiffies,
 } from '#kernel/core'
-import { CONFIGURATIONS } from '../../backend/qemu/configurations/list.ts'
-import { readRecords } from '../../backend/qemu/configurations/records.ts'
 
 const { said } = readRecords()
 const measured = Object.keys(CONFIGURATIONS).filter((name) => CONFIGURATIONS[name]!.sleeps && said[name])

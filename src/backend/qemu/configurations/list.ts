@@ -82,6 +82,33 @@ list.push(
   ['pc-nox2apic', { cpus: 2, cmdline: 'nox2apic' }],
 )
 
+/** What two parameters make of one another. */
+const PAIRS: [name: string, what: Partial<Configuration>][] = [
+  ['q35-highres-off', { machine: 'q35', cmdline: 'highres=off' }],
+  ['q35-nohz-off', { machine: 'q35', cmdline: 'nohz=off' }],
+  ['q35-highres-off-nohz-off', { machine: 'q35', cmdline: 'highres=off nohz=off' }],
+  ['q35-cs-jiffies', { machine: 'q35', cmdline: 'clocksource=jiffies' }],
+  ['q35-acpi-off', { machine: 'q35', cmdline: 'acpi=off' }],
+  ['q35-hpet-disable', { machine: 'q35', cmdline: 'hpet=disable' }],
+  ['q35-nolapic_timer', { machine: 'q35', cmdline: 'nolapic_timer' }],
+  ['q35-notsc-nohpet', { machine: 'q35', hpet: false, cmdline: 'notsc' }],
+  ['q35-nolapic-nohpet', { machine: 'q35', hpet: false, cmdline: 'nolapic' }],
+  ['q35-noapic-nohpet', { machine: 'q35', hpet: false, cmdline: 'noapic' }],
+  ['q35-nolapic-highres-off', { machine: 'q35', cmdline: 'nolapic highres=off' }],
+  ['q35-invtsc', { machine: 'q35', cpu: `${CPU},migratable=no,+invtsc` }],
+  ['pc-nohpet-highres-off', { hpet: false, cmdline: 'highres=off' }],
+  ['pc-nohpet-nohz-off', { hpet: false, cmdline: 'nohz=off' }],
+  ['pc-nohpet-cs-acpi_pm', { hpet: false, cmdline: 'clocksource=acpi_pm' }],
+  ['pc-nohpet-cs-hpet', { hpet: false, cmdline: 'clocksource=hpet' }],
+  ['pc-notsc-cs-tsc', { cmdline: 'notsc clocksource=tsc' }],
+  ['pc-notsc-highres-off-nohz-off', { cmdline: 'notsc highres=off nohz=off' }],
+  ['pc-notsc-cs-acpi_pm', { cmdline: 'notsc clocksource=acpi_pm' }],
+  ['pc-notsc-nolapic', { cmdline: 'notsc nolapic' }],
+  ['pc-tsc-unstable-nohpet', { hpet: false, cmdline: 'tsc=unstable' }],
+  ['pc-nomsi-noapic', { cmdline: 'pci=nomsi noapic' }],
+]
+list.push(...PAIRS)
+
 /** All of them; devices that only PCI and interrupts are about are in `devices.ts`, if there is one. */
 export const CONFIGURATIONS: Record<string, Configuration> = Object.fromEntries(
   list.map(([name, what]) => [name, { ...DEFAULT, ...what }]),
