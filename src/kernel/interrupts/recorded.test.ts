@@ -67,7 +67,7 @@ describe('vectors', () => {
   const requests = Array.from({ length: 4 }, (_, i) => ({ irq: 16 + i, cpus: [i % 2] }))
   test.each([
     ['linux-2.6.18', [0x39, 0x41, 0x49, 0x51]],
-    ['linux-2.6.32', [0x39, 0x41, 0x49, 0x51]],
+    ['linux-2.6.32', [0x49, 0x51, 0x59, 0x61]],
     ['linux-6.1', [0x21, 0x21, 0x22, 0x22]],
   ] as const)('%s', (kernel, vectors) => {
     expect(allocateVectors(kernel, 2, requests).map(({ vector }) => vector)).toEqual(vectors)

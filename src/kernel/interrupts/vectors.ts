@@ -15,7 +15,8 @@ export interface GivenVector {
   cpus: number[]
 }
 
-const FIRST_DEVICE = 0x31
+/** Where each kernel begins to look: behind the vectors of the old sixteen. */
+const FIRST_DEVICE = { 'linux-2.6.18': 0x31, 'linux-2.6.32': 0x41 }
 const SYSCALL = 0x80
 
 /**
@@ -32,11 +33,16 @@ export function allocateVectors(kernel: VectorKernel, cpus: number, requests: re
   return kernel === 'linux-6.1' ? byMatrix(cpus, requests) : byStride(kernel, cpus, requests)
 }
 
-function byStride(kernel: VectorKernel, cpus: number, requests: readonly VectorRequest[]): GivenVector[] {
+function byStride(
+  kernel: 'linux-2.6.18' | 'linux-2.6.32',
+  cpus: number,
+  requests: readonly VectorRequest[],
+): GivenVector[] {
   const last = kernel === 'linux-2.6.18' ? 0xef : 0xee
   const taken = Array.from({ length: cpus }, () => new Set<number>())
   const given: GivenVector[] = []
-  let vector = FIRST_DEVICE
+  const first = FIRST_DEVICE[kernel]
+  let vector = first
   let offset = 0
   for (const { irq, cpus: wanted } of requests) {
     const domain = kernel === 'linux-2.6.18' ? Array.from({ length: cpus }, (_, cpu) => cpu) : wanted
@@ -45,7 +51,7 @@ function byStride(kernel: VectorKernel, cpus: number, requests: readonly VectorR
       vector += 8
       if (vector >= last) {
         offset = (offset + 1) % 8
-        vector = FIRST_DEVICE + offset
+        vector = first + offset
       }
       if (vector === began[0] && offset === began[1]) return given // None is left.
       if (vector !== SYSCALL && domain.every((cpu) => !taken[cpu]!.has(vector))) break

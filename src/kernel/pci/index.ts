@@ -21,5 +21,10 @@ export const pci: Room = {
       paths: ['/usr/bin/lspci'],
       main: lazyMain(() => import('./lspci/program.ts').then(({ lspci }) => lspci)),
     })
+    image.program({
+      name: 'setpci',
+      paths: ['/usr/bin/setpci'],
+      main: lazyMain(() => import('./setpci/program.ts').then(({ setpci }) => setpci)),
+    })
   },
 }

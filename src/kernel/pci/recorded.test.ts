@@ -9,9 +9,10 @@ import { DEVICE_CONFIGURATIONS } from '../../backend/qemu/configurations/devices
 import { CONFIGURATIONS } from '../../backend/qemu/configurations/list.ts'
 import { readRecords } from '../../backend/qemu/configurations/records.ts'
 
-const { said } = readRecords(
-  fileURLToPath(new URL('../../backend/qemu/configurations/devices.json.gz', import.meta.url)),
-)
+const said = {
+  ...readRecords().said,
+  ...readRecords(fileURLToPath(new URL('../../backend/qemu/configurations/devices.json.gz', import.meta.url))).said,
+}
 const image = createDebian12()
 
 async function run(script: string, name: string): Promise<string> {
@@ -76,4 +77,24 @@ describe.each(Object.keys(said))('%s', (name) => {
         .replaceAll(/Address: \S+ {2}Data: \S+/g, 'Address and data')
     expect(comparable(await run('lspci -vvv', name))).toBe(comparable(said[name]!['lspci -vvv']!))
   })
+})
+
+test('setpci reads and writes, by name, by place, in capabilities, by bits', async () => {
+  const script = `setpci -s 2.0 VENDOR_ID COMMAND CAP_MSIX+2.W; setpci -v -s 2.0 40.L CAP_MSIX+2.W
+    setpci -v -s 2.0 COMMAND=4:4; setpci -s 2.0 COMMAND=0:1; setpci -s 2.0 4.w; setpci -s 9.0 0.w; setpci VENDOR_ID; setpci -s 2.0 41.L; setpci -s 2.0 FOO`
+  expect(await run(script, 'pci-virtio')).toBe(`1af4
+0507
+8003
+0000:00:02.0 @40 = 01100009
+0000:00:02.0 (cap 11 @98) @9a = 8003
+0000:00:02.0 @04 0507->(0004:0004)->0507
+0506
+setpci: Warning: No devices selected for operation group 1.
+setpci: Filter specification expected.
+Try \`setpci --help' for more information.
+setpci: Unaligned register address 41.
+Try \`setpci --help' for more information.
+setpci: Unknown register "FOO".
+Try \`setpci --help' for more information.
+`)
 })
