@@ -70,8 +70,11 @@ export interface Sys {
   write(fd: number, bytes: Uint8Array): Body<SysResult<number>>
   seek(fd: number, offset: number, whence: 'SET' | 'CUR' | 'END'): SysResult<number>
   truncate(fd: number, length: number): SysResult<void>
-  /** The indexes of poll(2)'s ready entries with revents; empty on time-out. timeoutNs: Infinity to wait for ever. */
-  poll(entries: PollEntry[], timeoutNs: number): Body<SysResult<{ fd: number; revents: number }[]>>
+  /**
+   * The indexes of poll(2)'s ready entries with revents; empty on time-out. timeoutNs: Infinity to wait for ever.
+   * slackNs: 0 for a program whose time-out is a timerfd among the entries; else what the kernel allows itself.
+   */
+  poll(entries: PollEntry[], timeoutNs: number, slackNs?: number): Body<SysResult<{ fd: number; revents: number }[]>>
   /** epoll(7). `events` also takes EPOLLET and EPOLLONESHOT; `data` is the program's own. */
   epollCreate(): SysResult<number>
   epollCtl(epfd: number, op: 'ADD' | 'MOD' | 'DEL', fd: number, events?: number, data?: unknown): SysResult<void>

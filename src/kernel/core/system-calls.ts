@@ -196,10 +196,14 @@ export class SystemCalls extends EventCalls implements Sys {
     return file.truncate ? file.truncate(length) : fail('EINVAL')
   }
 
-  *poll(entries: PollEntry[], timeoutNs: number): Body<SysResult<{ fd: number; revents: number }[]>> {
+  *poll(
+    entries: PollEntry[],
+    timeoutNs: number,
+    slackNs = pollSlackNs(timeoutNs),
+  ): Body<SysResult<{ fd: number; revents: number }[]>> {
     this.enter()
     yield* this.owed()
-    const untilNs = wakeNs(this.host, this.host.sim.nowNs + Math.max(0, timeoutNs), pollSlackNs(timeoutNs))
+    const untilNs = wakeNs(this.host, this.host.sim.nowNs + Math.max(0, timeoutNs), slackNs)
     this.begin()
     for (;;) {
       const ready: { fd: number; revents: number }[] = []

@@ -126,7 +126,7 @@ export class Loop {
       const wait = Math.max(0, this.#nextNs() - now)
       const entries: { fd: number; events: number }[] = [...this.#reads.keys()].map((fd) => ({ fd, events: POLLIN }))
       for (const { wait: parked } of this.#parked) if (parked.fd >= 0) entries.push(parked)
-      const ready = yield* this.#sys.poll(entries, wait)
+      const ready = yield* this.#sys.poll(entries, wait, 0) // Its time-out is a timerfd's.
       yield* this.#reap()
       yield* this.#times()
       for (const { fd, revents } of ready.ok ? ready.value : []) {
