@@ -1,4 +1,5 @@
 import type { Role } from '#reading/store'
+import type { Theme } from '$lib/looks.ts'
 import type { Locale } from '$lib/paraglide/runtime'
 
 declare global {
@@ -14,7 +15,7 @@ declare global {
       locale: Locale
       /** Of the lab, if the page has one: it is started with the page. */
       worker?: string
-      theme: 'light' | 'dark' | 'system'
+      theme: Theme
       /** Who asks; undefined for anybody. */
       user: User | undefined
       /** Of the session that the user came with. */

@@ -5,6 +5,7 @@ import { sequence } from '@sveltejs/kit/hooks'
 import { building, dev } from '$app/environment'
 import { env } from '$env/dynamic/private'
 import { chooseLocale } from '$lib/locale.ts'
+import { readTheme } from '$lib/looks.ts'
 import { type Locale, overwriteGetLocale } from '$lib/paraglide/runtime'
 import { serveProvider } from '$lib/server/auth.ts'
 import { createNonce, liftStyles, policyWith } from '$lib/server/csp.ts'
@@ -45,9 +46,8 @@ const page: Handle = ({ event, resolve }) => {
     event.cookies.get('lang'),
     event.request.headers.get('accept-language'),
   )
-  const theme = event.cookies.get('theme')
   event.locals.locale = locale
-  event.locals.theme = theme === 'light' || theme === 'dark' ? theme : 'system'
+  event.locals.theme = readTheme(event.cookies.get('theme'))
   event.locals.setCookies = []
   const before = queriesSoFar()
   const nonce = createNonce()
