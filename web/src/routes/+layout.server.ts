@@ -1,6 +1,6 @@
 /** What every page has: language, looks, the one who asks, and what is read much of late. */
 import { readDensity, readKeyMap } from '$lib/looks.ts'
-import { trending, unseenOf } from '$lib/server/desk.ts'
+import { trending } from '$lib/server/desk.ts'
 import type { LayoutServerLoad } from './$types'
 
 export const load: LayoutServerLoad = async ({ locals, cookies }) => ({
@@ -9,6 +9,5 @@ export const load: LayoutServerLoad = async ({ locals, cookies }) => ({
   density: readDensity(cookies.get('density')),
   keyMap: readKeyMap(cookies.get('keys')),
   user: locals.user && { handle: locals.user.handle, name: locals.user.name, role: locals.user.role },
-  trending: await trending(locals.locale),
-  unseen: await unseenOf(locals.user?.id),
+  trending: await trending(),
 })

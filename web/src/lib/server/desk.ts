@@ -1,9 +1,9 @@
 /** Where the pages ask: what the store keeps, as they show it. */
 import { error } from '@sveltejs/kit'
-import type { ListedEntry, ListQuery } from '#reading/library'
+import { foldKeyword, type ListedEntry, type ListQuery, parseAddress, type SavedBookmark } from '#reading/library'
 import type { Store } from '#reading/store'
 import { m } from '$lib/paraglide/messages'
-import type { EntryView } from '$lib/views.ts'
+import type { CommentView, EntryView } from '$lib/views.ts'
 import { currentStore } from './room.ts'
 
 export const PAGE = 40
@@ -93,15 +93,128 @@ export function mustUser({ locals }: { locals: App.Locals }): App.User {
   return locals.user
 }
 
-/** Words read much of late; none while the room is closed. */
-export async function trending(_lang: string): Promise<string[]> {
-  return []
+const TRENDING_MS = 60_000
+let trends: { untilMs: number; words: string[] } = { untilMs: 0, words: [] }
+
+/** Words read much of late; none while the room is closed. Asked for once a minute, not by every page. */
+export async function trending(): Promise<string[]> {
+  const now = Date.now()
+  if (trends.untilMs > now) return trends.words
+  const before = trends.words
+  trends = { untilMs: now + TRENDING_MS, words: before }
+  try {
+    const store = await currentStore()
+    trends.words = (await store.keywords.trending(now, 8)).map(({ name }) => name)
+  } catch {
+    trends.words = before
+  }
+  return trends.words
 }
 
-export async function unseenOf(_user: number | undefined): Promise<number> {
-  return 0
+/** Whether one follows a site, a keyword or a person. */
+export async function followsOf(asked: Asked, kind: 'user' | 'site' | 'keyword', target: string): Promise<boolean> {
+  const { user } = asked.locals
+  if (!user) return false
+  const all = await (await storeFor(asked)).follows.list(user.id)
+  const names = kind === 'user' ? all.users : kind === 'site' ? all.sites : all.keywords
+  return names.some((name) => foldKeyword(name) === foldKeyword(target))
 }
 
-export async function followsOf(_asked: Asked, _kind: 'user' | 'site' | 'keyword', _target: string): Promise<boolean> {
-  return false
+/** What is saved by what was written: an address, or an article of the room. */
+export function targetOf(text: string): { url: string } | { article: string } | undefined {
+  const article = /^\/?articles\/([^/?#]+)$/u.exec(text)?.[1]
+  if (article !== undefined) return { article: decode(article) }
+  const url = /^[a-z][a-z0-9+.-]*:/iu.test(text) ? text : /^[^\s/]+\.[^\s/]+/u.test(text) ? `https://${text}` : undefined
+  return url !== undefined && URL.canParse(url) ? { url } : undefined
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** The entry of an address, as the one who asks may see it. */
+export async function entryOf(asked: Asked, text: string): Promise<EntryView | undefined> {
+  const target = targetOf(text)
+  if (!target) return undefined
+  const store = await storeFor(asked)
+  const found = await store.entries.find(target, asked.locals.locale, asked.locals.user?.id)
+  return found && viewOf(found)
+}
+
+/** All that the page of an address shows. */
+export async function entryPageOf(asked: Asked, text: string) {
+  const target = targetOf(text)
+  if (!target) error(404, m.not_found())
+  const store = await storeFor(asked)
+  const viewer = asked.locals.user?.id
+  const lang = asked.locals.locale
+  const found = await store.entries.find(target, lang, viewer)
+  const nothing = { comments: [], silent: [], versions: [], highlights: [], sameSite: [] }
+  if (!found) {
+    if ('article' in target) error(404, m.not_found())
+    const address = parseAddress(target.url)
+    if (typeof address === 'string') error(404, m.not_found())
+    return { url: address.url, entry: undefined, ...nothing }
+  }
+  const entry = viewOf(found)
+  const [said, all, versions, highlights, site] = await Promise.all([
+    store.comments.list({ entryId: entry.id, limit: 200, ...(viewer === undefined ? {} : { viewer }) }),
+    store.comments.list({ entryId: entry.id, which: 'all', limit: 200, ...(viewer === undefined ? {} : { viewer }) }),
+    store.pages.versions(entry.id, viewer),
+    store.highlights.list({ entryId: entry.id, ...(viewer === undefined ? {} : { viewer }) }),
+    entry.site === undefined
+      ? undefined
+      : store.list({ lang, limit: 9, site: entry.site, ...(viewer === undefined ? {} : { viewer }) }),
+  ])
+  return {
+    url: entry.url,
+    entry: { ...entry, preserved: versions.length > 0 },
+    comments: said.comments.map((each) => commentOf(each, asked.locals.user, entry.mine)),
+    silent: all.comments
+      .filter((each) => each.comment === '')
+      .map(({ user }) => ({ handle: user.username, name: user.name })),
+    versions: versions.slice(0, 30).map(({ id, fetchedAtMs }) => ({ id, fetchedAtMs })),
+    highlights: highlights.slice(0, 30).map(({ id, quote, note }) => ({ id, quote, note })),
+    sameSite: (site?.entries ?? [])
+      .filter(({ id }) => id !== entry.id)
+      .slice(0, 8)
+      .map((each) => viewOf(each)),
+  }
+}
+
+function commentOf(said: SavedBookmark, user: App.User | undefined, mine: EntryView['mine']): CommentView {
+  const isMine = said.user.id === user?.id
+  return {
+    bookmarkId: said.id,
+    person: { handle: said.user.username, name: said.user.name },
+    text: said.comment,
+    note: isMine ? (mine?.note ?? '') : '',
+    tags: said.tags,
+    stars: said.stars,
+    starred: said.starred,
+    createdAtMs: said.createdAtMs,
+    isMine,
+    isPublic: !said.private,
+  }
+}
+
+/** Runs it; what the store refuses is said to the reader, who can do something about it. */
+export async function refusing(work: () => Promise<unknown>): Promise<{ message: string } | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === 'Refusal') return { message: cause.message }
+    throw cause
+  }
+}
+
+/** Has a page fetched when there is time; if that can't be, the bookmark stands all the same. */
+export async function preserveSoon(asked: Asked, entryId: number): Promise<void> {
+  const store = await storeFor(asked)
+  await fetchLater(store, entryId)
 }

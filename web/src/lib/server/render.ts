@@ -108,7 +108,7 @@ async function colour(pre: Element): Promise<void> {
 }
 
 /** HTML where no block is within; else the element with its children taken apart. */
-function piecesOf(nodes: ElementContent[]): Piece[] {
+export function piecesOf(nodes: ElementContent[]): Piece[] {
   const pieces: Piece[] = []
   for (const node of nodes) {
     const number = node.type === 'element' ? blockNumber(node) : undefined
