@@ -164,7 +164,7 @@ export async function entryPageOf(asked: Asked, text: string) {
   const [said, all, versions, highlights, site] = await Promise.all([
     store.comments.list({ entryId: entry.id, limit: 200, ...(viewer === undefined ? {} : { viewer }) }),
     store.comments.list({ entryId: entry.id, which: 'all', limit: 200, ...(viewer === undefined ? {} : { viewer }) }),
-    store.pages.versions(entry.id, viewer),
+    store.pages.list(entry.id, viewer),
     store.highlights.list({ entryId: entry.id, ...(viewer === undefined ? {} : { viewer }) }),
     entry.site === undefined
       ? undefined
@@ -216,5 +216,16 @@ export async function refusing(work: () => Promise<unknown>): Promise<{ message:
 /** Has a page fetched when there is time; if that can't be, the bookmark stands all the same. */
 export async function preserveSoon(asked: Asked, entryId: number): Promise<void> {
   const store = await storeFor(asked)
-  await fetchLater(store, entryId)
+  await store.jobs.add({ kind: 'fetch', key: String(entryId), payload: { entryId }, runAtMs: Date.now() })
+}
+
+/** A page of what a query finds. */
+export async function searchFor(_asked: Asked, _q: string) {
+  return {
+    entries: [] as EntryView[],
+    newer: undefined as string | undefined,
+    older: undefined as string | undefined,
+    total: 0 as number | undefined,
+    hints: [] as string[],
+  }
 }

@@ -6,9 +6,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Element, Nodes, Root } from 'hast'
 import { fromHtml } from 'hast-util-from-html'
+import { defaultSchema, sanitize } from 'hast-util-sanitize'
 import { toHtml } from 'hast-util-to-html'
 import { parseArticle } from '#article/format'
-import { sanitiseHtml } from '#reading/collect'
 import { isArticleName, parseArticleFileName } from '#reading/library'
 import { beside } from '#reading/store'
 import type { ArticleView } from '$lib/article.ts'
@@ -65,7 +65,43 @@ function* pres(node: Nodes): Generator<Element> {
   else if ('children' in node) for (const child of node.children) yield* pres(child)
 }
 
-const treeOf = (html: string): Root => fromHtml(sanitiseHtml(html), { fragment: true })
+const MATHML =
+  'math maction menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none semantics annotation'
+
+// Names of the page's own could take those of its frame; what it says of classes is of no use here.
+const schema = {
+  ...defaultSchema,
+  clobberPrefix: 'p-',
+  tagNames: [...(defaultSchema.tagNames ?? []), 'figure', 'figcaption', 'mark', 'abbr', 'time', 'u', 'small', ...MATHML.split(' ')],
+  attributes: {
+    ...defaultSchema.attributes,
+    '*': ['id', 'lang', 'dir', 'title', 'colSpan', 'rowSpan', 'align', 'alt', 'width', 'height', 'start', 'cite', 'dateTime', 'display', 'mathvariant', 'stretchy', 'ariaDescribedBy', 'ariaLabel'],
+    a: ['href'],
+    img: ['src', 'alt', 'width', 'height', 'loading'],
+    input: [],
+  },
+  protocols: { ...defaultSchema.protocols, href: ['http', 'https', 'mailto'], src: [] },
+}
+
+/** A preserved page's text: its links say where they lead, its pictures are those that were stored with it. */
+function treeOf(html: string): Root {
+  const tree = sanitize(fromHtml(html, { fragment: true }), schema) as Root
+  const improve = (node: Nodes): void => {
+    if (!('children' in node)) return
+    node.children = node.children.filter((child) => {
+      if (child.type !== 'element' || child.tagName !== 'img') return true
+      // What isn't ours would tell another server who reads.
+      return /^\/(?!\/)/u.test(String(child.properties['src'] ?? ''))
+    }) as typeof node.children
+    for (const child of node.children) {
+      if (child.type === 'element' && child.tagName === 'a') child.properties['rel'] = ['noreferrer', 'external']
+      if (child.type === 'element' && child.tagName === 'img') child.properties['loading'] = 'lazy'
+      improve(child as Nodes)
+    }
+  }
+  improve(tree)
+  return tree
+}
 
 /** A preserved page for its reader, and how many of its blocks are transcripts. */
 export async function readable(html: string): Promise<{ html: string; consoles: number }> {

@@ -47,7 +47,7 @@ export const actions: Actions = {
         readLater: form.get('readLater') !== null,
         favourite: form.get('favourite') !== null,
         ...(title ? { title } : {}),
-      })
+      }, Date.now())
       if ('url' in target) await preserveSoon(event, saved.entryId)
       key = 'article' in target ? `articles/${target.article}` : target.url
     })

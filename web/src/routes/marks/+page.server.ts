@@ -31,7 +31,7 @@ export const actions: Actions = {
       const value = form.get('value') === '1'
       const mine = await store.bookmarks.own(user.id, entryId)
       if (!mine && !value) return
-      await store.bookmarks.save(user.id, { entryId }, { [what]: value, ...(mine ? {} : { private: true }) })
+      await store.bookmarks.save(user.id, { entryId }, { [what]: value, ...(mine ? {} : { private: true }) }, Date.now())
     })
     if (problem) return fail(400, problem)
     redirect(303, safeBack(form.get('back')))
@@ -53,7 +53,7 @@ export const actions: Actions = {
         const changed = await store.bookmarks.mark(user.id, bookmarks, what, true)
         const others = chosen.filter(([, bookmark]) => !(bookmark > 0))
         if (changed === 0 && others.length === 0) await store.bookmarks.mark(user.id, bookmarks, what, false)
-        for (const [entryId] of others) await store.bookmarks.save(user.id, { entryId }, { [what]: true, private: true })
+        for (const [entryId] of others) await store.bookmarks.save(user.id, { entryId }, { [what]: true, private: true }, Date.now())
       }
     })
     if (problem) return fail(400, problem)
@@ -100,7 +100,7 @@ export const actions: Actions = {
     const store = await storeFor(event)
     const problem = await refusing(() =>
       form.get('what') === 'hide'
-        ? store.hides.set(user.id, { user: String(form.get('handle')) }, true)
+        ? store.follows.hide(user.id, { user: String(form.get('handle')) }, true)
         : store.moderation.report(user.id, { bookmarkId: idOf(form.get('bookmark')) }, m.report()),
     )
     if (problem) return fail(400, problem)

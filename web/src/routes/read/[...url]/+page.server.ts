@@ -19,7 +19,7 @@ export const load: PageServerLoad = async (event) => {
   const wanted = Number(word(url, 'version') ?? Number.NaN)
   const [version, versions, highlights] = await Promise.all([
     store.pages.find(entry.id, viewer, Number.isSafeInteger(wanted) ? wanted : undefined),
-    store.pages.versions(entry.id, viewer),
+    store.pages.list(entry.id, viewer),
     store.highlights.list({ entryId: entry.id, ...(viewer === undefined ? {} : { viewer }) }),
   ])
   const page = version ? await readable(version.html) : { html: '', consoles: 0 }
