@@ -20,7 +20,11 @@ export const word = (url: URL, name: string) => url.searchParams.get(name)?.slic
 
 /** The store for a page; what it says about itself if it can't be had. */
 export async function storeFor(asked: Asked): Promise<Store> {
-  asked.setHeaders?.({ 'cache-control': 'private, no-cache' })
+  try {
+    asked.setHeaders?.({ 'cache-control': 'private, no-cache' })
+  } catch {
+    // A page asks for several things; the first has said it.
+  }
   try {
     return await currentStore()
   } catch (cause) {
