@@ -9,7 +9,7 @@ export const readPath = (url: string) => `/read/${escaped(url)}`
 // A dot segment would be walked by the browser; a backslash would become a slash.
 const escaped = (url: string) =>
   url
-    .replace(/[%?#\\\s]/gu, (character) => encodeURIComponent(character))
+    .replace(/[%?#\\\s]|[^\x21-\x7e]/gu, (character) => encodeURIComponent(character))
     .replace(/(?<=\/)\.{1,2}(?=\/|$)/gu, (dots) => dots.replaceAll('.', '%2E'))
 
 /** The address in a path's rest: browsers and proxies make `https:/x` of `https://x`, and a query may hang on unescaped. */

@@ -49,7 +49,7 @@ export const actions: Actions = {
         ...(title ? { title } : {}),
       }, Date.now())
       if ('url' in target) await preserveSoon(event, saved.entryId)
-      key = 'article' in target ? `articles/${target.article}` : target.url
+      key = 'article' in target ? `articles/${target.article}` : new URL(target.url).href
     })
     if (problem) {
       const mine = {
