@@ -4,6 +4,7 @@ import { foldKeyword, type ListedEntry, type ListQuery, parseAddress, type Saved
 import type { Store } from '#reading/store'
 import { m } from '$lib/paraglide/messages'
 import type { CommentView, EntryView } from '$lib/views.ts'
+import { jobsOf } from './jobs.ts'
 import { currentStore } from './room.ts'
 
 export const PAGE = 40
@@ -220,16 +221,21 @@ export async function refusing(work: () => Promise<unknown>): Promise<{ message:
 /** Has a page fetched when there is time; if that can't be, the bookmark stands all the same. */
 export async function preserveSoon(asked: Asked, entryId: number): Promise<void> {
   const store = await storeFor(asked)
-  await store.jobs.add({ kind: 'fetch', key: String(entryId), payload: { entryId }, runAtMs: Date.now() })
+  const entry = await store.entries.find({ id: entryId }, asked.locals.locale, asked.locals.user?.id)
+  if (entry?.kind !== 'bookmark') return
+  const { queue } = await jobsOf(store)
+  await queue.add('fetch', { entryId, url: entry.key }, { key: String(entryId) })
 }
 
-/** A page of what a query finds. */
-export async function searchFor(_asked: Asked, _q: string) {
+/** A page of what a query finds, and what in it wasn't understood. */
+export async function searchFor(asked: Asked, q: string) {
+  const store = await storeFor(asked)
+  const found = await store.search({ ...queryOf(asked, {}), text: q })
   return {
-    entries: [] as EntryView[],
-    newer: undefined as string | undefined,
-    older: undefined as string | undefined,
-    total: 0 as number | undefined,
-    hints: [] as string[],
+    entries: found.entries.map((each) => ({ ...viewOf(each), titleLit: each.litTitle, lit: each.litExcerpt })),
+    newer: undefined,
+    older: found.older,
+    total: found.older === undefined && !word(asked.url, 'at') ? found.entries.length : undefined,
+    hints: found.notes.map((note) => note.what),
   }
 }

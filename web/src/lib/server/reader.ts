@@ -6,14 +6,14 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Element, Nodes, Root } from 'hast'
 import { fromHtml } from 'hast-util-from-html'
-import { defaultSchema, sanitize } from 'hast-util-sanitize'
 import { toHtml } from 'hast-util-to-html'
 import { parseArticle } from '#article/format'
+import { parseConsole, sanitiseHtml } from '#reading/collect'
 import { isArticleName, parseArticleFileName } from '#reading/library'
 import { beside } from '#reading/store'
 import type { ArticleView } from '$lib/article.ts'
 import type { EntryView } from '$lib/views.ts'
-import { viewBlock } from '$lib/view.ts'
+import { viewBlock } from './view.ts'
 import { drawLab } from './picture.ts'
 import { piecesOf } from './render.ts'
 import { articlesFolder } from './room.ts'
@@ -26,35 +26,21 @@ interface Command {
   output: string[]
 }
 
-// `[root@director ~]# `, `root@director:~# `, `director# `, `# `, `$ `.
-const PROMPT =
-  /^(?:\[(?:[\w.-]+@)?([\w.-]+)(?:[ :][^\]\n]{0,80})?\]|(?:[\w.-]+@)([\w.-]+)(?::[^\s#$%]{0,80})?|([a-zA-Z][\w-]{0,30}))?\s?([#$%])\s+(\S.*)$/u
-// What is written as `# ...` may be a comment; what begins with one of these is a command.
-const PROGRAMS =
-  /^(?:sudo\s+)?(?:ip|ping6?|arping|arp|ipvsadm|iptables(?:-\w+)?|ip6tables(?:-\w+)?|nft|ipset|conntrack|sysctl|cat|echo|ls|tcpdump|ss|netstat|route|ifconfig|brctl|bridge|tc|ethtool|traceroute6?|tracepath|mtr|dig|nslookup|host|curl|wget|nc|ncat|socat|hping3|iperf3?|ab|wrk|keepalived|ldirectord|heartbeat|dnsmasq|systemctl|service|modprobe|lsmod|lspci|setpci|dmesg|ps|kill|grep|awk|sed|cd|for|while|if|export|uname|hostname|sleep|head|tail|tee|watch|\.{0,2}\/\S+)(?:\s|$)/u
+/** What a block says was typed, and what came of it; undefined if it isn't a transcript. */
+function commandsOf(pre: Element): Command[] | undefined {
+  return parseConsole(textOf(pre), languageOf(pre))?.commands.map(({ host, root, command, output }) => ({
+    host: host ?? '',
+    prompt: root ? '#' : '$',
+    command,
+    output: output.replace(/\n+$/u, '') === '' ? [] : output.replace(/\n+$/u, '').split('\n'),
+  }))
+}
 
-/** What a transcript says was typed, and what came of it; undefined if it isn't one. */
-export function parseTranscript(text: string): Command[] | undefined {
-  const commands: Command[] = []
-  const lines = text.replace(/\n+$/u, '').split('\n').slice(0, 2000)
-  for (const line of lines) {
-    const match = PROMPT.exec(line)
-    const host = match && (match[1] ?? match[2] ?? match[3] ?? '')
-    const isCommand = match && (host !== '' || match[4] === '$' || PROGRAMS.test(match[5]!))
-    if (match && isCommand) {
-      const command = match[5]!.replace(/^sudo\s+/u, '').trimEnd()
-      commands.push({ host: host ?? '', prompt: match[4] === '$' ? '$' : '#', command, output: [] })
-    } else if (commands.length > 0) {
-      const last = commands.at(-1)!
-      const more = /^>\s?(.*)$/u.exec(line)
-      // A line that goes on: the shell asks with `> `, or the page wraps it.
-      if (last.output.length === 0 && /\\$/u.test(last.command)) last.command += `\n${more?.[1] ?? line}`
-      else last.output.push(line)
-    } else if (line.trim() !== '') return undefined
-  }
-  if (commands.length === 0 || !commands.some(({ command }) => PROGRAMS.test(command))) return undefined
-  for (const command of commands) while (command.output.at(-1)?.trim() === '') command.output.pop()
-  return commands
+/** As its class says, which is how Markdown and highlighters write it. */
+function languageOf(pre: Element): string {
+  const code = pre.children.find((child): child is Element => child.type === 'element' && child.tagName === 'code')
+  const names = [code, pre].flatMap((element) => element?.properties['className'] ?? []).map(String)
+  return names.find((name) => name.startsWith('language-'))?.slice('language-'.length) ?? ''
 }
 
 const textOf = (node: Nodes): string =>
@@ -65,27 +51,9 @@ function* pres(node: Nodes): Generator<Element> {
   else if ('children' in node) for (const child of node.children) yield* pres(child)
 }
 
-const MATHML =
-  'math maction menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none semantics annotation'
-
-// Names of the page's own could take those of its frame; what it says of classes is of no use here.
-const schema = {
-  ...defaultSchema,
-  clobberPrefix: 'p-',
-  tagNames: [...(defaultSchema.tagNames ?? []), 'figure', 'figcaption', 'mark', 'abbr', 'time', 'u', 'small', ...MATHML.split(' ')],
-  attributes: {
-    ...defaultSchema.attributes,
-    '*': ['id', 'lang', 'dir', 'title', 'colSpan', 'rowSpan', 'align', 'alt', 'width', 'height', 'start', 'cite', 'dateTime', 'display', 'mathvariant', 'stretchy', 'ariaDescribedBy', 'ariaLabel'],
-    a: ['href'],
-    img: ['src', 'alt', 'width', 'height', 'loading'],
-    input: [],
-  },
-  protocols: { ...defaultSchema.protocols, href: ['http', 'https', 'mailto'], src: [] },
-}
-
 /** A preserved page's text: its links say where they lead, its pictures are those that were stored with it. */
 function treeOf(html: string): Root {
-  const tree = sanitize(fromHtml(html, { fragment: true }), schema) as Root
+  const tree = fromHtml(sanitiseHtml(html), { fragment: true })
   const improve = (node: Nodes): void => {
     if (!('children' in node)) return
     node.children = node.children.filter((child) => {
@@ -109,7 +77,7 @@ export async function readable(html: string): Promise<{ html: string; consoles: 
   let consoles = 0
   for (const pre of pres(tree)) {
     pre.properties['tabIndex'] = 0 // It may scroll.
-    if (parseTranscript(textOf(pre))) consoles++
+    if (commandsOf(pre)) consoles++
   }
   return { html: toHtml(tree), consoles }
 }
@@ -161,7 +129,7 @@ export async function articleOfPage(
   let text = source.text.slice(0, source.bodyOffset)
   let number = 0
   for (const pre of pres(tree)) {
-    const commands = parseTranscript(textOf(pre))
+    const commands = commandsOf(pre)
     if (!commands) continue
     text += `\n${blockOf(commands, hosts)}\n`
     pre.properties = { dataBlock: String(number++) }

@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { databaseFromEnvironment, openStore, type Store } from '#reading/store'
 import { env } from '$env/dynamic/private'
+import { jobsOf, stopJobs } from './jobs.ts'
 
 export const articlesFolder = () => env['KAIDOKU_ARTICLES'] || 'articles'
 
@@ -28,9 +29,13 @@ async function open(): Promise<Store> {
   const store = await openStore({ ...databaseFromEnvironment(env), onQuery: () => queries++ })
   // adapter-node says it when the last request is answered. What is lost without it, the next start recovers.
   process.once('sveltekit:shutdown', () => {
-    store.close().catch(() => {})
+    stopJobs()
+      .then(() => store.close())
+      .catch(() => {})
   })
   opened = store
+  // What was cut off is gone on with, whether somebody asks for a page or not.
+  jobsOf(store).catch((error: unknown) => console.error(`jobs: ${error instanceof Error ? error.message : error}`))
   return store
 }
 

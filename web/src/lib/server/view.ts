@@ -50,7 +50,7 @@ async function renderOrShow(article: Article, footnotes: string): Promise<Articl
   }
 }
 
-async function viewBlock(block: Article['blocks'][number]): Promise<BlockView> {
+export async function viewBlock(block: Article['blocks'][number]): Promise<BlockView> {
   const line = block.at.line
   if (block.kind === 'file') {
     const extension = /\.([a-z0-9]+)$/u.exec(block.path)?.[1]
