@@ -1,4 +1,7 @@
-/** Machines and kernel parameters that were looked at on the real kernel, by name. */
+/**
+ * Machines and kernel parameters that are looked at on the real kernel, by name. Those of two CPUs have not been recorded yet:
+ * under emulation without hardware help they take longer to boot than `record.ts` waits.
+ */
 
 export interface Configuration {
   /** QEMU's machine: `pc` (i440FX) or `q35`. */
