@@ -20,6 +20,8 @@ declare global {
       user: User | undefined
       /** Of the session that the user came with. */
       sessionToken?: string
+      /** A Content-Security-Policy instead of the room's, for what stands all in itself. */
+      policy?: string
       /** Set-Cookie headers for the response, whole. */
       setCookies: string[]
     }

@@ -69,7 +69,8 @@ const page: Handle = ({ event, resolve }) => {
     if (env['KAIDOKU_COUNT_QUERIES']) headers.set('x-queries', String(queriesSoFar() - before))
     for (const cookie of event.locals.setCookies) headers.append('set-cookie', cookie)
     // Vite's server writes styles into the page, and its scripts.
-    if (!dev) headers.set('content-security-policy', policyWith(headers.get('content-security-policy'), nonce))
+    if (event.locals.policy !== undefined) headers.set('content-security-policy', event.locals.policy)
+    else if (!dev) headers.set('content-security-policy', policyWith(headers.get('content-security-policy'), nonce))
     else headers.delete('content-security-policy')
     headers.append('vary', 'Accept-Language, Cookie')
     headers.set('x-content-type-options', 'nosniff')

@@ -11,6 +11,7 @@ import * as counts from './migrations/0005-counts.ts'
 import * as reading from './migrations/0006-reading.ts'
 import * as collecting from './migrations/0007-collecting.ts'
 import * as search from './migrations/0008-search.ts'
+import * as shares from './migrations/0020-shares.ts'
 
 export const MIGRATIONS: readonly { name: string; statements: string[] }[] = [
   entries,
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly { name: string; statements: string[] }[] = [
   reading,
   collecting,
   search,
+  shares,
 ]
 
 /** Runs, in order and each wholly or not at all, the migrations that the database hasn't had. */

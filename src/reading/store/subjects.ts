@@ -21,6 +21,7 @@ import { editKeywordGroups, keywordCount, keywordIndex, keywordsStarting, trendi
 import { listReports, report, resolveReport, setHidden, setUserHidden } from './moderation.ts'
 import { findProfile, ownBookmarks } from './own-data.ts'
 import { addImage, addVersion, findImage, findVersion, listVersions } from './pages.ts'
+import { addShare, findShare } from './shares.ts'
 
 export const SUBJECTS = {
   entries: {
@@ -54,6 +55,7 @@ export const SUBJECTS = {
     editGroups: editKeywordGroups,
   },
   moderation: { report, reports: listReports, resolve: resolveReport, setHidden, setUserHidden },
+  shares: { add: addShare, find: findShare },
   pages: { addVersion, find: findVersion, list: listVersions, addImage, image: findImage },
   feeds: {
     subscribe: feeds.subscribe,

@@ -104,6 +104,9 @@ export const KEYS = [
   { keys: ['F'], place: 'article', action: 'next-future', label: m.key_next_future },
   { keys: ['n'], place: 'article', action: 'live', label: m.key_live },
   { keys: ['e'], place: 'article', action: 'explain', label: m.key_explain },
+  { keys: ['/'], place: 'article', action: 'filter-packets', label: m.key_filter_packets },
+  { keys: ['s'], place: 'article', action: 'share', label: m.key_share },
+  { keys: ['t'], place: 'article', action: 'run-to-here', label: m.run_to_here },
   { keys: ['b'], place: 'article', action: 'lab', label: m.key_lab },
   { keys: ['u'], place: 'article', action: 'to-list', label: m.key_to_list },
 

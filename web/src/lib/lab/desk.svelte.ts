@@ -27,6 +27,8 @@ export class Desk {
   /** The host whose terminal and tables are shown. */
   active = $state('')
   selected = $state.raw<RecordedFrame>()
+  /** Which packets are listed: a display filter. */
+  filter = $state('')
   /** The panel beside the terminals; on a narrow screen there is room for one thing at a time, `shown`. */
   below = $state('packets')
   shown = $state('picture')

@@ -104,6 +104,11 @@ export class Lab {
     this.#send({ type: 'open', plan: view.plan, blocks: view.blocks, seed, ...again })
   }
 
+  /** A block as data. */
+  source(block: number): LabView['blocks'][number] | undefined {
+    return this.#view.blocks[block]
+  }
+
   /** What happened so far. Whoever reads it is told of more: it is one object that grows. */
   get recording(): Recording {
     void this.#version

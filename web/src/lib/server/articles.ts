@@ -15,16 +15,10 @@ const cache = new Map<string, { state: string; view: Promise<ArticleView> }>()
 
 /** Undefined if there is no such article. In the reader's language if it has that, else as it was written. */
 export async function loadArticle(name: string, lang: string, footnotes: string): Promise<ArticleView | undefined> {
-  if (!isArticleName(name)) return undefined
-  const folder = articlesFolder()
-  const files = await filesOf(folder, name)
-  const file = files.find((each) => each.lang === lang) ?? files.find((each) => each.lang === undefined) ?? files[0]
-  if (!file) return undefined
-  const path = join(folder, file.fileName)
-  const { size, mtimeMs } = await stat(path)
-  if (size > ARTICLE_BYTES_MAX) return undefined
+  const found = await locateArticle(name, lang)
+  if (!found) return undefined
+  const { path, files, state } = found
   const key = `${path} ${lang}`
-  const state = `${size} ${mtimeMs} ${files.length}`
   const hit = cache.get(key)
   if (hit?.state === state) return hit.view
   const view = readFile(path, 'utf8').then((text) => viewOf(name, path, text, files, footnotes))
@@ -33,6 +27,22 @@ export async function loadArticle(name: string, lang: string, footnotes: string)
   if (cache.size > CACHE_MAX) cache.delete(cache.keys().next().value!)
   view.catch(() => cache.delete(key))
   return view
+}
+
+/** Where an article's file lies, in the reader's language if it has that; `state` changes with the file. */
+export async function locateArticle(
+  name: string,
+  lang: string,
+): Promise<{ path: string; state: string; files: NamedFile[] } | undefined> {
+  if (!isArticleName(name)) return undefined
+  const folder = articlesFolder()
+  const files = await filesOf(folder, name)
+  const file = files.find((each) => each.lang === lang) ?? files.find((each) => each.lang === undefined) ?? files[0]
+  if (!file) return undefined
+  const path = join(folder, file.fileName)
+  const { size, mtimeMs } = await stat(path)
+  if (size > ARTICLE_BYTES_MAX) return undefined
+  return { path, state: `${size} ${mtimeMs} ${files.length}`, files }
 }
 
 async function filesOf(folder: string, name: string): Promise<NamedFile[]> {
