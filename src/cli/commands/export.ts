@@ -8,10 +8,9 @@ import { printError } from '../terminal.ts'
 
 export const exportCommand = defineCommand({
   name: 'export',
-  help: `Usage: kaidoku export [OPTION]... ARTICLE
-       kaidoku export html ARTICLE [--out=FILE]
-Run an article and write all its captures as one pcapng file, an interface of it for each of the lab's;
-or write the article with its lab as one HTML file that works offline, from disk.
+  help: `Usage: kaidoku export [OPTION]... [html] ARTICLE
+Run an article and write all its captures as one pcapng file, an interface of it for each of the lab's.
+With html, write the article with its lab as one HTML file instead, which works offline, from disk.
 
   -b, --backend=NAME  sim (the default), netns or qemu
   -s, --seed=NUMBER   the seed of all chance (default 1)
@@ -21,7 +20,7 @@ or write the article with its lab as one HTML file that works offline, from disk
   options: { backend: oneOf(...BACKENDS), seed: integer, out: text, yes: flag },
   async main({ operands, options }) {
     if (operands[0] === 'html' && operands.length === 2) {
-      await (await import('./export-html.ts')).exportHtml(operands[1]!, options.out)
+      await (await import('../export-html.ts')).exportHtml(operands[1]!, options.out)
       return 0
     }
     const [file] = operands

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { readArticle } from '../articles.ts'
-import { UsageError } from '../command.ts'
-import { printError } from '../terminal.ts'
+import { readArticle } from './articles.ts'
+import { UsageError } from './command.ts'
+import { printError } from './terminal.ts'
 
 /** Made with the pages; from dist/cli, and from the sources. */
-const MAKE = ['../../web/build/standalone/make.js', '../../../web/build/standalone/make.js'].map((path) =>
+const MAKE = ['../../web/build/standalone/make.js'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 )
 
