@@ -14,6 +14,7 @@
  * ```
  */
 export { createQemuBackend, missingPackages, type QemuOptions } from './backend.ts'
+export { DEVICE_CONFIGURATIONS, type DeviceConfiguration } from './configurations/devices.ts'
 export { CONFIGURATIONS, type Configuration } from './configurations/list.ts'
 export { type Records, readRecords } from './configurations/records.ts'
 export { installQemu } from './install.ts'

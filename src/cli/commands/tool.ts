@@ -38,7 +38,7 @@ const TOOLS: Record<string, string> = {
 
 const SUMMARY = "programs of the simulated hosts, on one's own files"
 
-const help = (names: string[]) => `Usage: kaidoku tool NAME [ARGUMENT]...
+const help = (names: string[]) => `Usage: kaidoku tool [OPTION]... NAME [ARGUMENT]...
 Run a program of the simulated hosts on your own files, outside any lab. It sees your folders where they are and can
 only read them; there is no network. Its exit status is the command's.
 

@@ -1,13 +1,11 @@
 /** What the real kernel shows of interrupts on machines with other parameters and devices, but for counts. */
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { CONFIGURATIONS, DEVICE_CONFIGURATIONS, readRecords } from '#backend/qemu'
 import { decodeUtf8 } from '#base/bytes'
 import { Simulator } from '#base/sim'
 import { createHost } from '#kernel/core'
 import { createDebian12 } from '#lab/catalogue'
-import { DEVICE_CONFIGURATIONS } from '../../backend/qemu/configurations/devices.ts'
-import { CONFIGURATIONS } from '../../backend/qemu/configurations/list.ts'
-import { readRecords } from '../../backend/qemu/configurations/records.ts'
 import { allocateVectors } from './index.ts'
 
 const at = (name: string) => fileURLToPath(new URL(`../../backend/qemu/configurations/${name}`, import.meta.url))

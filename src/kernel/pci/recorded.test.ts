@@ -1,13 +1,11 @@
 /** What the real kernel shows of machines with devices, and what a simulated host of the same words shows. */
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { CONFIGURATIONS, DEVICE_CONFIGURATIONS, readRecords } from '#backend/qemu'
 import { decodeUtf8 } from '#base/bytes'
 import { drive, Simulator } from '#base/sim'
 import { createCapture, createHost } from '#kernel/core'
 import { createDebian12 } from '#lab/catalogue'
-import { DEVICE_CONFIGURATIONS } from '../../backend/qemu/configurations/devices.ts'
-import { CONFIGURATIONS } from '../../backend/qemu/configurations/list.ts'
-import { readRecords } from '../../backend/qemu/configurations/records.ts'
 
 const said = {
   ...readRecords().said,

@@ -20,7 +20,7 @@ function powerManagement({ space, verbose, print }: Look, at: number, word: numb
     `\t\tFlags: ${flags(word, 'PMEClk 3 DSI 5 D1 9 D2 10')} AuxCurrent=${AUX_CURRENT_MA[field(word, 6, 3)]}mA ` +
       `PME(${flags(word, 'D0 11 D1 12 D2 13 D3hot 14 D3cold 15').replaceAll(' ', ',')})\n`,
   )
-  if (!space.fetch(at + 4, 4)) return
+  if (!space.load(at + 4, 4)) return
   const control = space.u16(at + 4)
   print(
     `\t\tStatus: D${control & 3} ${flags(control, 'NoSoftRst 3 PME-Enable 8')} DSel=${field(control, 9, 4)} ` +
@@ -34,7 +34,7 @@ function powerManagement({ space, verbose, print }: Look, at: number, word: numb
 function agp({ space, verbose, print }: Look, at: number, word: number): undefined {
   const version = field(word, 4, 4)
   print(`AGP version ${hex(version)}.${hex(word & 15)}\n`)
-  if (verbose < 2 || !space.fetch(at + 4, 8)) return
+  if (verbose < 2 || !space.load(at + 4, 8)) return
   const status = space.u32(at + 4)
   const command = space.u32(at + 8)
   const shift = version >= 3 && status & 8 ? 2 : 0
@@ -62,17 +62,17 @@ function msi({ space, verbose, print }: Look, at: number, word: number): undefin
       `${flags(word, 'Maskable 8 64bit 7')}\n`,
   )
   const data = wide ? 12 : 8
-  if (verbose < 2 || !space.fetch(at + 4, data - 2)) return
+  if (verbose < 2 || !space.load(at + 4, data - 2)) return
   const high = wide ? hex(space.u32(at + 8), 8) : ''
   print(`\t\tAddress: ${high}${hex(space.u32(at + 4), 8)}  Data: ${hex(space.u16(at + data), 4)}\n`)
-  if (!(word & 0x100) || !space.fetch(at + data + 4, 8)) return
+  if (!(word & 0x100) || !space.load(at + data + 4, 8)) return
   print(`\t\tMasking: ${hex(space.u32(at + data + 4), 8)}  Pending: ${hex(space.u32(at + data + 8), 8)}\n`)
 }
 
 /** MSI-X: PCI 3.0, 6.8.2. */
 function msix({ space, verbose, print }: Look, at: number, word: number): undefined {
   print(`MSI-X: Enable${sign(word & 0x8000)} Count=${(word & 0x7ff) + 1} Masked${sign(word & 0x4000)}\n`)
-  if (verbose < 2 || !space.fetch(at + 4, 8)) return
+  if (verbose < 2 || !space.load(at + 4, 8)) return
   const where = (register: number) => `BAR=${register & 7} offset=${hex(register - (register & 7), 8)}`
   print(`\t\tVector table: ${where(space.u32(at + 4))}\n\t\tPBA: ${where(space.u32(at + 8))}\n`)
 }
@@ -86,7 +86,7 @@ function pcix(look: Look, at: number): undefined {
   const place = (status: number) => `Dev=${hex(field(status, 8, 8), 2)}:${hex(field(status, 3, 5), 2)}.${status & 7} `
   if (space.headerType === 0) {
     print('PCI-X non-bridge device\n')
-    if (verbose < 2 || !space.fetch(at + 4, 4)) return
+    if (verbose < 2 || !space.load(at + 4, 4)) return
     const command = space.u16(at + 2)
     const status = space.u32(at + 4)
     print(
@@ -101,7 +101,7 @@ function pcix(look: Look, at: number): undefined {
     )
   } else if (space.headerType === 1) {
     print('PCI-X bridge device\n')
-    if (verbose < 2 || !space.fetch(at + 4, 12)) return
+    if (verbose < 2 || !space.load(at + 4, 12)) return
     const second = space.u16(at + 2)
     const status = space.u32(at + 4)
     print(
@@ -120,7 +120,7 @@ function pcix(look: Look, at: number): undefined {
 
 /** A bridge's subsystem: PCI-to-PCI Bridge 1.2, 3.2.5.13. */
 function bridgeSubsystem({ space, ids, print }: Look, at: number): undefined {
-  if (!space.fetch(at, 8)) return
+  if (!space.load(at, 8)) return
   const of: [number, number] = [space.u16(0), space.u16(2)]
   print(`Subsystem: ${ids.subsystem(of, space.u16(at + 4), space.u16(at + 6))}\n`)
 }
@@ -128,7 +128,7 @@ function bridgeSubsystem({ space, ids, print }: Look, at: number): undefined {
 /** Advanced features of a conventional function: ECN of 2007. */
 function advancedFeatures({ space, verbose, print }: Look, at: number): undefined {
   print('PCI Advanced Features\n')
-  if (verbose < 2 || !space.fetch(at + 3, 3)) return
+  if (verbose < 2 || !space.load(at + 3, 3)) return
   print(`\t\tAFCap: ${flags(space.u8(at + 3), 'TP 0 FLR 1')}\n`)
   print(`\t\tAFCtrl: ${flags(space.u8(at + 4), 'FLR 0')}\n\t\tAFStatus: ${flags(space.u8(at + 5), 'TP 0')}\n`)
 }
@@ -136,7 +136,7 @@ function advancedFeatures({ space, verbose, print }: Look, at: number): undefine
 /** Where a SATA controller's index and data ports are: Serial ATA 3.0, 13.15.1. */
 function sata({ space, verbose, print }: Look, at: number, word: number): undefined {
   print(`SATA HBA v${field(word, 4, 4)}.${word & 15}`)
-  if (verbose >= 2 && space.fetch(at + 4, 4)) {
+  if (verbose >= 2 && space.load(at + 4, 4)) {
     const where = space.u32(at + 4)
     const bar = where & 15
     if (bar >= 4 && bar <= 9) print(` BAR${bar - 4} Offset=${hex(field(where, 4, 20), 8)}`)
@@ -191,7 +191,7 @@ export function showCapabilities(look: Look, pointer: number): void {
   const seen = new Set<number>()
   for (let at = space.u8(pointer) & ~3; at !== 0; ) {
     print('\tCapabilities: ')
-    if (!space.fetch(at, 4)) {
+    if (!space.load(at, 4)) {
       print('<access denied>\n')
       break
     }

@@ -127,7 +127,7 @@ const DECODERS: Record<number, Decoder> = {
 export function showDvsec(look: Look, at: number): void {
   const { space, verbose, print } = look
   print('Designated Vendor-Specific: ')
-  if (!space.fetch(at + 4, 8)) {
+  if (!space.load(at + 4, 8)) {
     print('<unreadable>\n')
     return
   }
@@ -142,7 +142,7 @@ export function showDvsec(look: Look, at: number): void {
     return
   }
   print(': CXL\n')
-  if (verbose < 2 || !space.fetch(at, length)) return
+  if (verbose < 2 || !space.load(at, length)) return
   const decoder = DECODERS[id]
   if (decoder) decoder(look, at, revision, length)
   else print(`\t\tUnknown ID ${hex(id, 4)}\n`)

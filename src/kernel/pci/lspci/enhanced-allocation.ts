@@ -26,7 +26,7 @@ export function showEnhancedAllocation({ space, verbose, print }: Look, at: numb
   print(`Enhanced Allocation (EA): NumEntries=${count}`)
   let entry = at + 4
   if (space.headerType === 1) {
-    if (!space.fetch(at + 4, 2)) {
+    if (!space.load(at + 4, 2)) {
       print('\n')
       return
     }
@@ -36,10 +36,10 @@ export function showEnhancedAllocation({ space, verbose, print }: Look, at: numb
   print('\n')
   if (verbose < 2) return
   for (let i = 0; i < count; i++) {
-    if (!space.fetch(entry, 4)) return
+    if (!space.load(entry, 4)) return
     const header = space.u32(entry)
     const size = header & 7
-    if (!space.fetch(entry + 4, size * 4)) return
+    if (!space.load(entry + 4, size * 4)) return
     print(`\t\tEntry ${i}: ${flags(header, 'Enable 31 Writable 30')} EntrySize=${size}\n`)
     print(`\t\t\t BAR Equivalent Indicator: ${equivalent(field(header, 4, 4))}\n`)
     for (const [name, value] of [

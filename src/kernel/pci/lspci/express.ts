@@ -279,12 +279,12 @@ export function showExpress(look: Look, at: number, word: number): number {
   const hasSlot = ports && (word & 0x100) !== 0
   const hasLink = type !== ROOT_ENDPOINT && type !== EVENT_COLLECTOR
   const hasRoot = type === ROOT_PORT || type === EVENT_COLLECTOR
-  if (!space.fetch(at + 4, hasRoot ? 32 : hasSlot ? 24 : 16)) return type
+  if (!space.load(at + 4, hasRoot ? 32 : hasSlot ? 24 : 16)) return type
   device(look, at, type)
   if (hasLink) link(look, at, type)
   if (hasSlot) slot(look, at)
   if (hasRoot) root(look, at)
-  if (version < 2 || !space.fetch(at + 36, hasSlot ? 24 : 16)) return type
+  if (version < 2 || !space.load(at + 36, hasSlot ? 24 : 16)) return type
   device2(look, at, type)
   if (hasLink) link2(look, at, type)
   return type

@@ -17,7 +17,7 @@ export function showErrorReporting({ space, print }: Look, at: number, root: boo
   print(`\t\t\t${flags(can, 'MultHdrRecCap 9 MultHdrRecEn 10 TLPPfxPres 11 HdrLogCap 12')}\n`)
   const log = [28, 32, 36, 40].map((register) => hex(space.u32(at + register), 8))
   print(`\t\tHeaderLog: ${log.join(' ')}\n`)
-  if (!root || !space.fetch(at + 44, 12)) return
+  if (!root || !space.load(at + 44, 12)) return
   const status = space.u32(at + 48)
   print(`\t\tRootCmd: ${flags(space.u32(at + 44), 'CERptEn 0 NFERptEn 1 FERptEn 2')}\n`)
   print(`\t\tRootSta: ${flags(status, 'CERcvd 0 MultCERcvd 1 UERcvd 2 MultUERcvd 3')}\n`)

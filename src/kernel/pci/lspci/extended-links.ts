@@ -14,7 +14,7 @@ function schemes(names: string[], bits: number): string {
 
 export function showVirtualChannels({ space, verbose, print }: Look, at: number): void {
   print('Virtual Channel\n')
-  if (verbose < 2 || !space.fetch(at + 4, 0x18)) return
+  if (verbose < 2 || !space.load(at + 4, 0x18)) return
   const can = space.u32(at + 4)
   const more = space.u32(at + 8)
   const clock = field(can, 8, 2)
@@ -26,7 +26,7 @@ export function showVirtualChannels({ space, verbose, print }: Look, at: number)
   for (let i = 0; i <= (can & 7); i++) {
     const channel = at + 16 + 12 * i
     print(`\t\tVC${i}:\t`)
-    if (!space.fetch(channel, 12)) {
+    if (!space.load(channel, 12)) {
       print('<unreadable>\n')
       continue
     }
@@ -48,7 +48,7 @@ const ELEMENTS = ['Config', 'Egress', 'Internal']
 
 export function showLinks({ space, verbose, print }: Look, at: number): void {
   print('Root Complex Link\n')
-  if (verbose < 2 || !space.fetch(at + 4, 12)) return
+  if (verbose < 2 || !space.load(at + 4, 12)) return
   const self = space.u32(at + 4)
   const element = self & 0xff
   print(`\t\tDesc:\tPortNumber=${hex(self >>> 24, 2)} ComponentID=${hex(field(self, 16, 8), 2)} `)
@@ -56,7 +56,7 @@ export function showLinks({ space, verbose, print }: Look, at: number): void {
   for (let i = 0; i < field(self, 8, 8); i++) {
     const link = at + 16 + 16 * i
     print(`\t\tLink${i}:\t`)
-    if (!space.fetch(link, 16)) {
+    if (!space.load(link, 16)) {
       print('<unreadable>\n')
       return
     }

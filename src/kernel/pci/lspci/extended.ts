@@ -16,7 +16,7 @@ function registers(
 ): Decoder {
   return (look, at, type) => {
     look.print(`${name}\n`)
-    if (look.verbose >= 2 && look.space.fetch(at + from, length)) show(look, at, type)
+    if (look.verbose >= 2 && look.space.load(at + from, length)) show(look, at, type)
   }
 }
 
@@ -25,13 +25,13 @@ function orUnreadable(name: string, from: number, length: number, show: (look: L
   return (look, at) => {
     look.print(`${name}\n`)
     if (look.verbose < 2) return
-    if (look.space.fetch(at + from, length)) show(look, at)
+    if (look.space.load(at + from, length)) show(look, at)
     else look.print('\t\t<unreadable>\n')
   }
 }
 
 const serialNumber: Decoder = ({ space, print }, at) => {
-  if (!space.fetch(at + 4, 8)) return
+  if (!space.load(at + 4, 8)) return
   const bytes = [7, 6, 5, 4, 3, 2, 1, 0].map((i) => hex(space.u8(at + 4 + i), 2))
   print(`Device Serial Number ${bytes.join('-')}\n`)
 }
@@ -203,7 +203,7 @@ function resizable(name: string): Decoder {
     if (verbose < 2) return
     for (let i = 0, count = 1; i < count; i++) {
       const entry = at + 4 + 8 * i
-      if (!space.fetch(entry, 8)) {
+      if (!space.load(entry, 8)) {
         print('\t\t<unreadable>\n')
         return
       }
@@ -240,7 +240,7 @@ const dataObjects = orUnreadable('Data Object Exchange', 4, 0x14, ({ space, prin
 
 const eventCollector: Decoder = ({ space, verbose, print }, at) => {
   print('Root Complex Event Collector Endpoint Association\n')
-  if (verbose < 2 || !space.fetch(at, 12)) return
+  if (verbose < 2 || !space.load(at, 12)) return
   const map = space.u32(at + 4)
   let text = verbose > 2 ? '00000000 [none]' : '[none]'
   if (map !== 0) {
@@ -268,7 +268,7 @@ const eventCollector: Decoder = ({ space, verbose, print }, at) => {
 
 const vendorSpecific: Decoder = ({ space, print }, at) => {
   print('Vendor Specific Information: ')
-  if (!space.fetch(at + 4, 4)) {
+  if (!space.load(at + 4, 4)) {
     print('<unreadable>\n')
     return
   }
@@ -328,7 +328,7 @@ export function showExtended(look: Look, type: number): void {
   const seen = new Set<number>()
   let at = 0x100
   do {
-    if (!space.fetch(at, 4)) return
+    if (!space.load(at, 4)) return
     const header = space.u32(at)
     if (header === 0 || header === 0xffff_ffff) return
     print(`\tCapabilities: [${hex(at, 3)}${verbose > 1 ? ` v${field(header, 16, 4)}` : ''}] `)

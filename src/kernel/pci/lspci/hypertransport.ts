@@ -67,7 +67,7 @@ function speeds({ space, print }: Look, which: string, at: number, bits: number)
 function primary(look: Look, at: number, word: number): void {
   const { space, verbose, print } = look
   print('HyperTransport: Slave or Primary Interface\n')
-  if (verbose < 2 || !space.fetch(at + 4, 24)) return
+  if (verbose < 2 || !space.load(at + 4, 24)) return
   const revision = space.u8(at + 12)
   const newer = revision >= NEWER
   if (!newer && revision > 0x11) print('\t\t!!! Possibly incomplete decoding\n')
@@ -93,7 +93,7 @@ function primary(look: Look, at: number, word: number): void {
 function secondary(look: Look, at: number, word: number): void {
   const { space, verbose, print } = look
   print('HyperTransport: Host or Secondary Interface\n')
-  if (verbose < 2 || !space.fetch(at + 4, 20)) return
+  if (verbose < 2 || !space.load(at + 4, 20)) return
   const revision = space.u8(at + 8)
   const newer = revision >= NEWER
   if (!newer && revision > 0x11) print('\t\t!!! Possibly incomplete decoding\n')
@@ -124,7 +124,7 @@ export function showHyperTransport(look: Look, at: number, word: number): undefi
   if (kind === 17) print(`HyperTransport: Revision ID: ${field(word, 5, 3)}.${String(word & 31).padStart(2, '0')}\n`)
   else if (kind === 21) {
     print(`HyperTransport: MSI Mapping ${flags(word, 'Enable 0 Fixed 1')}\n`)
-    if (verbose < 2 || word & 2 || !space.fetch(at + 4, 8)) return
+    if (verbose < 2 || word & 2 || !space.load(at + 4, 8)) return
     const low = space.u32(at + 4)
     print(`\t\tMapping Address Base: ${hex(space.u32(at + 8), 8)}${hex(low - (low & 0xfffff), 8)}\n`)
   } else print(`HyperTransport: ${OTHERS[kind] ?? `#${hex(kind, 2)}`}\n`)

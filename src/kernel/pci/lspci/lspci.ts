@@ -294,9 +294,9 @@ class Lspci {
     }
     const { hex: level } = this.#o
     let length = space.standard
-    if (level >= 3 && space.fetch(length, 256 - length)) {
+    if (level >= 3 && space.load(length, 256 - length)) {
       length = 256
-      if (level >= 4 && space.fetch(256, 4096 - 256)) length = 4096
+      if (level >= 4 && space.load(256, 4096 - 256)) length = 4096
     }
     for (let at = 0; at < length; at += 16) {
       const bytes = Array.from({ length: 16 }, (_, i) => hex(space.u8(at + i), 2))

@@ -59,8 +59,8 @@ export class Space {
 
   constructor(of: PciFunction) {
     this.of = of
-    let standard = this.fetch(0, 64) ? 64 : 0
-    if (standard > 0 && (this.u8(0x0e) & 0x7f) === 2 && this.fetch(64, 64)) standard = 128
+    let standard = this.load(0, 64) ? 64 : 0
+    if (standard > 0 && (this.u8(0x0e) & 0x7f) === 2 && this.load(64, 64)) standard = 128
     this.standard = standard
   }
 
@@ -69,7 +69,7 @@ export class Space {
   }
 
   /** Sees to it that these bytes are read; false if they can't be. */
-  fetch(at: number, length: number): boolean {
+  load(at: number, length: number): boolean {
     let from = at
     let to = at + length
     while (from < to && this.#read[from]) from++
@@ -82,7 +82,7 @@ export class Space {
     return true
   }
 
-  /** A byte that `fetch` has read. */
+  /** A byte that `load` has read. */
   u8(at: number): number {
     if (!this.#read[at])
       throw new Fatal(`Internal bug: Accessing non-read configuration byte at position ${at.toString(16)}`)

@@ -13,7 +13,7 @@ function showVirtio({ space, verbose, print }: Look, at: number, word: number): 
   const type = word >> 8
   const device = space.u16(2)
   if (space.u16(0) !== 0x1af4 || device < 0x1000 || device > 0x107f) return false
-  if (length < 16 || !space.fetch(at, length)) return false
+  if (length < 16 || !space.load(at, length)) return false
   print(`VirtIO: ${VIRTIO[type] ?? VIRTIO[0]}\n`)
   if (verbose < 2) return true
   print(`\t\tBAR=${space.u8(at + 4)} offset=${hex(space.u32(at + 8), 8)} size=${hex(space.u32(at + 12), 8)}`)
