@@ -1,13 +1,14 @@
 /** The backend `qemu`: an article's hosts as namespaces in a Debian kernel on a machine with a virtual clock. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backend, LabSession } from '#article/runner'
+import type { Backend, LabSession, SessionOptions } from '#article/runner'
 import { openSession } from '#backend/netns'
 import type { Hardware } from '#kernel/core'
 import type { LabPlan } from '#lab/plan'
 import { isPrepared, kernelRelease, prepareMachine } from './image.ts'
 import { type Machine, QEMU, startMachine } from './machine.ts'
 import { guestPackages } from './packages.ts'
+import { joinSessions, partsOf } from './several.ts'
 
 /** Debian packages on the outside of the machine, and a file of each. */
 const OUTSIDE: [debianPackage: string, file: string][] = [
@@ -51,14 +52,6 @@ export interface QemuOptions {
   bootEach?: boolean
 }
 
-/** The machine that a lab asks for, if it does: then its one host is all that runs on it. */
-function hardwareOf({ hosts }: LabPlan): Hardware | undefined {
-  const special = hosts.find(({ hardware }) => hardware !== undefined)
-  if (special !== undefined && hosts.length > 1)
-    throw new Error(`qemu: ${special.name} has a machine of its own; on qemu such a lab must have one host`)
-  return special?.hardware
-}
-
 /** Creates the backend. The machine is booted for the first session and serves all that follow with the same seed. */
 export function createQemuBackend({ onProgress, bootEach = false }: QemuOptions = {}): Backend {
   let booted: { as: string; machine: Promise<Machine> } | undefined
@@ -76,6 +69,33 @@ export function createQemuBackend({ onProgress, bootEach = false }: QemuOptions 
     return booted.machine
   }
 
+  /** Guests of their own, that end with the session. */
+  const openSeveral = async (plans: LabPlan[], options: SessionOptions, ended: () => Promise<void>) => {
+    const machines: Machine[] = []
+    const end = async () => {
+      for (const machine of machines) machine.close()
+      await ended()
+    }
+    try {
+      const files = await prepareMachine(onProgress)
+      const sessions: LabSession[] = []
+      for (const plan of plans) {
+        const machine = await startMachine(files, options.seed, plan.hosts[0]?.hardware)
+        machines.push(machine)
+        sessions.push(await openSession(machine, plan, options, () => {}))
+      }
+      const joined = joinSessions(plans, sessions)
+      return {
+        ...joined,
+        finish: () => joined.finish().finally(end),
+        close: end,
+      }
+    } catch (error) {
+      for (const machine of machines) machine.close()
+      throw error
+    }
+  }
+
   return {
     name: 'qemu',
     unavailable: qemuUnavailable,
@@ -90,13 +110,17 @@ export function createQemuBackend({ onProgress, bootEach = false }: QemuOptions 
       })
       await before
       try {
-        const machine = await machineFor(options.seed, hardwareOf(plan))
-        const session: LabSession = await openSession(machine, plan, options, async () => {
-          if (bootEach) await stop()
-          else if (machine.running) await machine.request(['close']).catch(() => {})
-          over()
-        })
-        return session
+        const plans = partsOf(plan)
+        const ended = async () => over()
+        if (plans.length === 1) {
+          const machine = await machineFor(options.seed, plan.hosts[0]?.hardware)
+          return await openSession(machine, plan, options, async () => {
+            if (bootEach) await stop()
+            else if (machine.running) await machine.request(['close']).catch(() => {})
+            await ended()
+          })
+        }
+        return await openSeveral(plans, options, ended)
       } catch (error) {
         over()
         await stop()

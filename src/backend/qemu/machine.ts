@@ -54,11 +54,12 @@ function machineArguments(files: MachineFiles, folder: string, seed: number, har
   ]
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
-    ...['-machine', `${type},nvdimm=on${hpet ? '' : ',hpet=off'}`, '-accel', 'tcg'],
+    ...['-machine', `${type},nvdimm=on${hpet ? '' : ',hpet=off'}`, '-accel', 'tcg,thread=single'],
     ...['-smp', String(cpus), '-m', `${memoryMb}M,slots=2,maxmem=8G`],
     ...devices.flatMap((device) => ['-device', device]),
     ...['-cpu', 'max,-rdrand,-rdseed,-erms,-fsrm,-avx,-avx2'], // Chance comes from the seed alone; and what emulates slowly.
-    ...['-icount', 'shift=0,align=off,sleep=off', '-rtc', 'base=2026-01-01T00:00:00,clock=vm'],
+    ...['-icount', 'shift=0,align=off,sleep=off'],
+    ...['-rtc', 'base=2026-01-01T00:00:00,clock=vm'],
     ...['-seed', String(seed % 2 ** 32)],
     ...['-chardev', 'stdio,id=bell,signal=off', '-device', 'isa-debugcon,iobase=0xe9,chardev=bell'],
     ...['-chardev', `pipe,id=gate0,path=${folder}/gate0`, '-device', 'isa-debugcon,iobase=0xea,chardev=gate0'],
