@@ -132,6 +132,7 @@ function cursorCondition(cursor: ReturnType<typeof parseCursor>, tier: number): 
  */
 function ownBranches(node: QueryNode, viewer: number, cursor: ReturnType<typeof parseCursor>, limit: number): SQL[] {
   const condition = compile(node, { viewer, own: true })
+  const everybody = compile(node, { viewer, own: false }) // Found by all, in its tier: not here once more.
   const terms = anyText(node)
   const mine = `'${SCOPE.owner}${viewer}'`
   const below = cursorCondition(cursor, 0)
@@ -140,7 +141,8 @@ function ownBranches(node: QueryNode, viewer: number, cursor: ReturnType<typeof 
   if (terms.length > 0) {
     branches.push(sql`(select e.id, e.users::bigint as rank
       from bookmarks b join entries e on e.id = b.entry_id left join entry_words w on w.entry_id = e.id
-      where b.words @@ ${`${mine} & (${terms.join(' | ')})`}::tsquery and b.user_id = ${viewer}::bigint and ${tail})`)
+      where b.words @@ ${`${mine} & (${terms.join(' | ')})`}::tsquery and b.user_id = ${viewer}::bigint
+        and not (e.listed and coalesce(${everybody}, false)) and ${tail})`)
   }
   branches.push(sql`(select e.id, e.users::bigint as rank
     from entry_words w join entries e on e.id = w.entry_id join bookmarks b on b.entry_id = e.id and b.user_id = ${viewer}::bigint
@@ -205,7 +207,8 @@ function compile(node: QueryNode, context: Context): SQL {
             where ob.entry_id = e.id and ob.user_id = ${context.viewer}::bigint and t.keyword_id = ${keyword}))`
     }
     case 'site':
-      return sql`e.site_id in (select id from sites where host = ${plain(node.value)} or host like ${`%.${plain(node.value).replace(/[\\%_]/gu, '\\$&')}`})`
+      // By its lexeme: the planner then knows how few they are.
+      return sql`w.words @@ ${quote(SCOPE.site + plain(node.value))}::tsquery`
     case 'user':
       return sql`exists (select from bookmarks ub where ub.entry_id = e.id
         and ub.user_id = (select id from users where username = ${plain(node.value).toLowerCase()})
