@@ -84,7 +84,11 @@ describe.skipIf(unavailable)('passing on', () => {
     const bytes = readFileSync(file)
     expect(bytes.subarray(0, 4).toString('hex')).toBe('0a0d0d0a')
     if (existsSync('/usr/bin/tshark')) {
-      const { stdout } = spawnSync('tshark', ['-r', file, '-T', 'fields', '-e', 'frame.interface_name', '-e', '_ws.col.Protocol'], { encoding: 'utf8' })
+      const { stdout } = spawnSync(
+        'tshark',
+        ['-r', file, '-T', 'fields', '-e', 'frame.interface_name', '-e', '_ws.col.Protocol'],
+        { encoding: 'utf8' },
+      )
       expect(stdout.trim().split('\n')).toEqual(['ARP', 'ARP', 'ICMP', 'ICMP'].map((name) => `client:eth0\t${name}`))
     }
   })
@@ -133,7 +137,9 @@ describe.skipIf(unavailable)('passing on', () => {
       const other = await open(address)
       await other.getByText('Look here.').waitFor()
       await block(other, 0).locator('.verdict.equal').nth(1).waitFor()
-      await expect.poll(() => other.evaluate(() => document.querySelector('.xterm-rows')?.textContent)).toContain('typed by hand')
+      await expect
+        .poll(() => other.evaluate(() => document.querySelector('.xterm-rows')?.textContent))
+        .toContain('typed by hand')
       expect(await other.locator('.row').count()).toBe(4)
     }
     const broken = await open(`${link.slice(0, -20)}`)
@@ -149,18 +155,29 @@ describe.skipIf(unavailable)('passing on', () => {
     await fromDisk(file, 'asking')
     const embedded = await page.request.get('/embed/asking')
     expect(embedded.headers()['content-security-policy']).toContain('frame-ancestors *')
-    expect((await page.request.get('/articles/asking')).headers()['content-security-policy']).toContain("frame-ancestors 'none'")
+    expect((await page.request.get('/articles/asking')).headers()['content-security-policy']).toContain(
+      "frame-ancestors 'none'",
+    )
   })
 
   test('the article on ARP, exported, passes from disk', async () => {
-    const made = (await import(new URL('../build/standalone/make.js', import.meta.url).href)) as { standaloneFile(path: string): Promise<string> }
+    const made = (await import(new URL('../build/standalone/make.js', import.meta.url).href)) as {
+      standaloneFile(path: string): Promise<string>
+    }
     const file = join(folder, 'arp.html')
-    writeFileSync(file, await made.standaloneFile(new URL('../../articles/how-linux-answers-arp.md', import.meta.url).pathname))
+    writeFileSync(
+      file,
+      await made.standaloneFile(new URL('../../articles/how-linux-answers-arp.md', import.meta.url).pathname),
+    )
     await fromDisk(file, 'arp')
   })
 
   async function fromDisk(file: string, name: string): Promise<void> {
-    const context = await room.browser.newContext({ offline: true, reducedMotion: 'reduce', viewport: { width: 1440, height: 900 } })
+    const context = await room.browser.newContext({
+      offline: true,
+      reducedMotion: 'reduce',
+      viewport: { width: 1440, height: 900 },
+    })
     const page = await context.newPage()
     const elsewhere: string[] = []
     page.on('request', (request) => !/^(?:file|data|blob):/u.test(request.url()) && elsewhere.push(request.url()))
@@ -168,7 +185,17 @@ describe.skipIf(unavailable)('passing on', () => {
     await page.goto(pathToFileURL(file).href)
     await page.waitForFunction(() => performance.getEntriesByName('lab-opened').length > 0)
     await page.keyboard.press('Shift+R')
-    await expect.poll(() => page.evaluate(() => document.querySelectorAll('.running').length === 0 && [...document.querySelectorAll('.run')].every((button) => button.textContent?.trim() !== 'Run')), { timeout: 40_000 }).toBe(true)
+    await expect
+      .poll(
+        () =>
+          page.evaluate(
+            () =>
+              document.querySelectorAll('.running').length === 0 &&
+              [...document.querySelectorAll('.run')].every((button) => button.textContent?.trim() !== 'Run'),
+          ),
+        { timeout: 40_000 },
+      )
+      .toBe(true)
     const different = await page.locator('.verdict.different').count()
     expect(different, name).toBe(name === 'asking' ? 1 : 0) // It has a line that is deliberately wrong.
     expect(await page.locator('.verdict.equal').count()).toBeGreaterThan(5)

@@ -47,7 +47,8 @@ const COMMANDS = [
   'traceroute', 'watch',
 ] // biome-ignore format: a list of words
 
-const words = (list: readonly string[], type: string, after = ''): Completion[] => list.map((label) => ({ label, type, apply: label + after }))
+const words = (list: readonly string[], type: string, after = ''): Completion[] =>
+  list.map((label) => ({ label, type, apply: label + after }))
 
 /** Keys in the front matter; hosts, verbs and commands in console blocks. */
 export function complete(hosts: () => string[]): (context: CompletionContext) => CompletionResult | null {
@@ -68,7 +69,10 @@ export function complete(hosts: () => string[]): (context: CompletionContext) =>
     }
     const fences = above.match(/^\s*(?:```|~~~).*$/gmu) ?? []
     const inConsole = fences.length % 2 === 1 && /console/u.test(fences.at(-1)!)
-    if (!inConsole) return before.trim().startsWith('```') ? { from: word.from, options: words(['console', 'unordered', 'nocheck', 'invariant'], 'keyword') } : null
+    if (!inConsole)
+      return before.trim().startsWith('```')
+        ? { from: word.from, options: words(['console', 'unordered', 'nocheck', 'invariant'], 'keyword') }
+        : null
     if (/^\s*[\w-]*$/u.test(before)) return { from: word.from, options: words([...hosts(), 'lab'], 'variable', '# ') }
     if (/^\s*lab# \S*$/u.test(before)) return { from: word.from, options: words(VERBS, 'function', ' ') }
     if (/^\s*[\w-]+[#$] [\w.-]*$/u.test(before)) return { from: word.from, options: words(COMMANDS, 'function', ' ') }

@@ -78,7 +78,9 @@ export function viewOf(entry: ListedEntry): EntryView {
     stars: entry.stars,
     preserved: (entry as { preserved?: boolean }).preserved ?? false,
     dead: entry.dead,
-    said: entry.saved ? { comment: entry.saved.comment, tags: entry.saved.tags } : mine && { comment: mine.comment, tags: mine.tags },
+    said: entry.saved
+      ? { comment: entry.saved.comment, tags: entry.saved.tags }
+      : mine && { comment: mine.comment, tags: mine.tags },
     mine: mine && {
       bookmarkId: mine.id,
       public: !mine.private,
@@ -129,7 +131,11 @@ export async function followsOf(asked: Asked, kind: 'user' | 'site' | 'keyword',
 export function targetOf(text: string): { url: string } | { article: string } | undefined {
   const article = /^\/?articles\/([^/?#]+)$/u.exec(text)?.[1]
   if (article !== undefined) return { article: decode(article) }
-  const url = /^[a-z][a-z0-9+.-]*:/iu.test(text) ? text : /^[^\s/]+\.[^\s/]+/u.test(text) ? `https://${text}` : undefined
+  const url = /^[a-z][a-z0-9+.-]*:/iu.test(text)
+    ? text
+    : /^[^\s/]+\.[^\s/]+/u.test(text)
+      ? `https://${text}`
+      : undefined
   return url !== undefined && URL.canParse(url) ? { url } : undefined
 }
 

@@ -13,10 +13,10 @@ import { isArticleName, parseArticleFileName } from '#reading/library'
 import { beside } from '#reading/store'
 import type { ArticleView } from '$lib/article.ts'
 import type { EntryView } from '$lib/views.ts'
-import { viewBlock } from './view.ts'
 import { drawLab } from './picture.ts'
 import { piecesOf } from './render.ts'
 import { articlesFolder } from './room.ts'
+import { viewBlock } from './view.ts'
 
 interface Command {
   /** As the page names it; empty if it doesn't. */
@@ -158,10 +158,14 @@ export async function articleOfPage(
 
 /** A console block of the room's own format; hosts that the lab hasn't are its first. */
 function blockOf(commands: Command[], hosts: string[]): string {
-  const longest = Math.max(2, ...commands.flatMap(({ output }) => output.map((line) => /^`+/u.exec(line)?.[0].length ?? 0)))
+  const longest = Math.max(
+    2,
+    ...commands.flatMap(({ output }) => output.map((line) => /^`+/u.exec(line)?.[0].length ?? 0)),
+  )
   const fence = '`'.repeat(longest + 1)
   const lines = commands.flatMap(({ host, prompt, command, output }) => {
-    const on = hosts.find((name) => name === host) ?? hosts.find((name) => host !== '' && host.startsWith(name)) ?? hosts[0]!
+    const on =
+      hosts.find((name) => name === host) ?? hosts.find((name) => host !== '' && host.startsWith(name)) ?? hosts[0]!
     return [`${on}${prompt} ${command.split('\n').join('\n> ')}`, ...output]
   })
   return `${fence}console\n${lines.join('\n')}\n${fence}`

@@ -11,7 +11,14 @@ export const load: PageServerLoad = async (event) => {
   const text = (searchParams.get('text') ?? '').slice(0, 5000)
   // Phones put the address where they like: Android's browsers into the text.
   const shared = /https?:\/\/\S+/u
-  const url = (searchParams.get('url') || shared.exec(text)?.[0] || shared.exec(searchParams.get('title') ?? '')?.[0] || '').trim().slice(0, 4096)
+  const url = (
+    searchParams.get('url') ||
+    shared.exec(text)?.[0] ||
+    shared.exec(searchParams.get('title') ?? '')?.[0] ||
+    ''
+  )
+    .trim()
+    .slice(0, 4096)
   const entry = url ? await entryOf(event, url.replace(/^\//u, '')) : undefined
   return {
     url,
@@ -39,15 +46,23 @@ export const actions: Actions = {
     const title = text('title')
     let key = url
     const problem = await refusing(async () => {
-      const saved = await store.bookmarks.save(user.id, target, {
-        comment: text('comment'),
-        note: text('note'),
-        tags: text('tags').split(/[,、，]/u).map((tag) => tag.trim()).filter(Boolean),
-        private: form.get('private') !== null,
-        readLater: form.get('readLater') !== null,
-        favourite: form.get('favourite') !== null,
-        ...(title ? { title } : {}),
-      }, Date.now())
+      const saved = await store.bookmarks.save(
+        user.id,
+        target,
+        {
+          comment: text('comment'),
+          note: text('note'),
+          tags: text('tags')
+            .split(/[,、，]/u)
+            .map((tag) => tag.trim())
+            .filter(Boolean),
+          private: form.get('private') !== null,
+          readLater: form.get('readLater') !== null,
+          favourite: form.get('favourite') !== null,
+          ...(title ? { title } : {}),
+        },
+        Date.now(),
+      )
       if ('url' in target) await preserveSoon(event, saved.entryId)
       key = 'article' in target ? `articles/${target.article}` : new URL(target.url).href
     })

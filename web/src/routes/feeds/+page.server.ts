@@ -14,7 +14,14 @@ export const load: PageServerLoad = async (event) => {
   const [feeds, items] = await Promise.all([store.feeds.list(user.id), store.feeds.items(user.id, { limit: 60 })])
   return {
     feeds: feeds.map(({ id, url, title, error, unread }) => ({ id, url, title, error, unread })),
-    items: items.map(({ id, url, title, feedTitle, publishedAtMs, unread }) => ({ id, url, title, feedTitle, publishedAtMs, unread })),
+    items: items.map(({ id, url, title, feedTitle, publishedAtMs, unread }) => ({
+      id,
+      url,
+      title,
+      feedTitle,
+      publishedAtMs,
+      unread,
+    })),
   }
 }
 

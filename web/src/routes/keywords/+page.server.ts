@@ -9,7 +9,10 @@ const OTHERS_MAX = 300
 
 export const load: PageServerLoad = async (event) => {
   const { url, locals } = event
-  const chosen = url.searchParams.getAll('word').slice(0, 8).map((each) => each.slice(0, 100))
+  const chosen = url.searchParams
+    .getAll('word')
+    .slice(0, 8)
+    .map((each) => each.slice(0, 100))
   const store = await storeFor(event)
   const [groups, all, list] = await Promise.all([
     store.keywords.index(),
@@ -55,11 +58,16 @@ async function edit(event: RequestEvent, change: (groups: Group[], form: FormDat
   return redirect(303, `${event.url.pathname}?edit=1`)
 }
 
-const text = (form: FormData, name: string) => String(form.get(name) ?? '').trim().slice(0, 100)
+const text = (form: FormData, name: string) =>
+  String(form.get(name) ?? '')
+    .trim()
+    .slice(0, 100)
 
 /** The names of a group, in the languages in which it has one. */
 function namesOf(form: FormData): Record<string, string> {
-  const names = Object.fromEntries(['en', 'ja'].map((lang) => [lang, text(form, lang)] as const).filter(([, name]) => name !== ''))
+  const names = Object.fromEntries(
+    ['en', 'ja'].map((lang) => [lang, text(form, lang)] as const).filter(([, name]) => name !== ''),
+  )
   if (Object.keys(names).length === 0) error(400, m.group_name())
   return names
 }
@@ -70,7 +78,8 @@ const among = (groups: Group[], form: FormData, change: (group: Group) => Group)
 export const actions: Actions = {
   addGroup: (event) => edit(event, (groups, form) => [...groups, { id: 0, names: namesOf(form), keywords: [] }]),
   removeGroup: (event) => edit(event, (groups, form) => groups.filter(({ id }) => id !== Number(form.get('group')))),
-  rename: (event) => edit(event, (groups, form) => among(groups, form, (group) => ({ ...group, names: namesOf(form) }))),
+  rename: (event) =>
+    edit(event, (groups, form) => among(groups, form, (group) => ({ ...group, names: namesOf(form) }))),
   put: (event) =>
     edit(event, (groups, form) => {
       const added = text(form, 'word')

@@ -31,7 +31,12 @@ export const actions: Actions = {
       const value = form.get('value') === '1'
       const mine = await store.bookmarks.own(user.id, entryId)
       if (!mine && !value) return
-      await store.bookmarks.save(user.id, { entryId }, { [what]: value, ...(mine ? {} : { private: true }) }, Date.now())
+      await store.bookmarks.save(
+        user.id,
+        { entryId },
+        { [what]: value, ...(mine ? {} : { private: true }) },
+        Date.now(),
+      )
     })
     if (problem) return fail(400, problem)
     redirect(303, safeBack(form.get('back')))
@@ -42,18 +47,23 @@ export const actions: Actions = {
     const user = mustUser(event)
     const form = await event.request.formData()
     const what = String(form.get('what'))
-    const chosen = form.getAll('id').slice(0, 500).map((value) => String(value).split('-').map(Number) as [number, number])
+    const chosen = form
+      .getAll('id')
+      .slice(0, 500)
+      .map((value) => String(value).split('-').map(Number) as [number, number])
     const bookmarks = chosen.map(([, bookmark]) => bookmark).filter((id) => id > 0)
     const store = await storeFor(event)
     const problem = await refusing(async () => {
       if (what === 'remove') await store.bookmarks.remove(user.id, bookmarks)
-      else if (what === 'public' || what === 'private') await store.bookmarks.mark(user.id, bookmarks, 'private', what === 'private')
+      else if (what === 'public' || what === 'private')
+        await store.bookmarks.mark(user.id, bookmarks, 'private', what === 'private')
       else if (isFlag(what)) {
         // All have it already: then it is taken away, as pressing it twice on one does.
         const changed = await store.bookmarks.mark(user.id, bookmarks, what, true)
         const others = chosen.filter(([, bookmark]) => !(bookmark > 0))
         if (changed === 0 && others.length === 0) await store.bookmarks.mark(user.id, bookmarks, what, false)
-        for (const [entryId] of others) await store.bookmarks.save(user.id, { entryId }, { [what]: true, private: true }, Date.now())
+        for (const [entryId] of others)
+          await store.bookmarks.save(user.id, { entryId }, { [what]: true, private: true }, Date.now())
       }
     })
     if (problem) return fail(400, problem)

@@ -46,7 +46,13 @@ const download = (name: string, type: string, body: BodyInit) =>
 
 /** What is to be read later and is preserved, as a book. */
 async function book(store: Store, user: App.User, lang: string): Promise<BodyInit> {
-  const { entries } = await store.list({ lang, viewer: user.id, user: user.handle, state: 'later', limit: CHAPTERS_MAX })
+  const { entries } = await store.list({
+    lang,
+    viewer: user.id,
+    user: user.handle,
+    state: 'later',
+    limit: CHAPTERS_MAX,
+  })
   const chapters = []
   for (const entry of entries) {
     if (entry.kind === 'article') continue

@@ -6,7 +6,10 @@ import type { PageServerLoad } from './$types'
 export const load: PageServerLoad = async (event) => {
   const { url, params } = event
   const first = params.word.slice(0, 100)
-  const and = url.searchParams.getAll('and').slice(0, 8).map((each) => each.slice(0, 100))
+  const and = url.searchParams
+    .getAll('and')
+    .slice(0, 8)
+    .map((each) => each.slice(0, 100))
   const sort = word(url, 'sort') === 'popular' ? ('popular' as const) : ('new' as const)
   const medium = MEDIA.find((each): each is Medium => each === word(url, 'medium'))
   const store = await storeFor(event)

@@ -35,7 +35,14 @@ export const load: PageServerLoad = async (event) => {
     article,
     version: version && { id: version.id, title: version.title, lang: version.lang, fetchedAtMs: version.fetchedAtMs },
     versions: versions.slice(0, 50).map(({ id, fetchedAtMs }) => ({ id, fetchedAtMs })),
-    highlights: highlights.map(({ id, quote, prefix, suffix, note, mine }) => ({ id, quote, prefix, suffix, note, mine })),
+    highlights: highlights.map(({ id, quote, prefix, suffix, note, mine }) => ({
+      id,
+      quote,
+      prefix,
+      suffix,
+      note,
+      mine,
+    })),
   }
 }
 
