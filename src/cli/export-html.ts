@@ -7,9 +7,7 @@ import { UsageError } from './command.ts'
 import { printError } from './terminal.ts'
 
 /** Made with the pages; from dist/cli, and from the sources. */
-const MAKE = ['../../web/build/standalone/make.js'].map((path) =>
-  fileURLToPath(new URL(path, import.meta.url)),
-)
+const MAKE = ['../../web/build/standalone/make.js'].map((path) => fileURLToPath(new URL(path, import.meta.url)))
 
 /** Writes an article with its lab as one HTML file that works from disk. */
 export async function exportHtml(file: string, out = `${basename(file, '.md')}.html`): Promise<void> {

@@ -73,7 +73,7 @@ describe('imports', () => {
 
 /** What neutral rooms don't use, and what they use instead. */
 const BANNED: [RegExp, string][] = [
-  [/\bDate\b(?!\s*:)/, 'sys.realtime(), or a number of nanoseconds'],
+  [/\bnew\s+Date\b|\bDate\s*[.(]/, 'sys.realtime(), or a number of nanoseconds'],
   [/\bMath\.random\b/, 'sim.random(name)'],
   [/\b(setTimeout|setInterval|setImmediate|requestAnimationFrame)\b/, 'a Timer of #base/sim'],
   [/\bperformance\./, 'sim.nowNs'],

@@ -90,8 +90,7 @@ export function dissectTcp(context: Context, window: Window, into: TreeNode[]): 
   const size = value * 2 ** scaled
   tcp.add('tcp.window_size', `[Calculated window size: ${size}]`, size, at + 14, 2)
   if (!(flags & SYN)) {
-    const factor =
-      !mine.sawSyn ? -1 : mine.scale === undefined || other.scale === undefined ? -2 : 2 ** mine.scale
+    const factor = !mine.sawSyn ? -1 : mine.scale === undefined || other.scale === undefined ? -2 : 2 ** mine.scale
     const said = factor === -1 ? '-1 (unknown)' : factor === -2 ? '-2 (no window scaling used)' : String(factor)
     tcp.add('tcp.window_size_scalefactor', `[Window size scaling factor: ${said}]`, factor, at + 14, 2)
   }
@@ -349,8 +348,7 @@ function analyse(
       facts.push({ first: true, say })
     }
     other.unacked = other.unacked.filter((one) => after(one.end, ack) > 0)
-    if (stream.synNs !== undefined && !(flags & SYN))
-      stream.rttNs ??= context.timeNs - stream.synNs
+    if (stream.synNs !== undefined && !(flags & SYN)) stream.rttNs ??= context.timeNs - stream.synNs
   }
   if (flags & SYN && !(flags & ACK)) stream.synNs ??= context.timeNs
   const rtt = stream.rttNs

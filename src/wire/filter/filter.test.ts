@@ -26,7 +26,7 @@ if (process.env['KAIDOKU_ACCEPT'] === '1' && existsSync('/usr/bin/tshark')) {
 }
 
 const dissector = new Dissector()
-const frames = readCapture(readFileSync(CAPTURE)).frames.map((frame) => dissector.next(frame))
+const frames = readCapture(readFileSync(CAPTURE)).frames.map(({ interface: _, ...frame }) => dissector.next(frame))
 const recorded = readFileSync(RECORDED, 'utf8')
   .trimEnd()
   .split('\n')

@@ -53,7 +53,10 @@ export function dispatchKey(event: KeyboardEvent, general: Handlers): void {
   const meaning = chorded ?? findMeaning(rows, key, places)
   wait(meaning === 'begun' ? (chorded ? `${begun} ${key}` : key) : '')
   if (!meaning) return
-  if (meaning === 'begun') return event.preventDefault()
+  if (meaning === 'begun') {
+    event.preventDefault()
+    return
+  }
   const handler = current?.handlers[meaning.action] ?? general[meaning.action]
   if (!handler) return
   event.preventDefault()
