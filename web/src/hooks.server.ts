@@ -9,6 +9,7 @@ import { readTheme } from '$lib/looks.ts'
 import { type Locale, overwriteGetLocale } from '$lib/paraglide/runtime'
 import { serveProvider } from '$lib/server/auth.ts'
 import { createNonce, liftStyles, policyWith } from '$lib/server/csp.ts'
+import { serveFeed } from '$lib/server/feeds.ts'
 import { crossSite, servesHost } from '$lib/server/guard.ts'
 import { openRoom, queriesSoFar, roomIfOpen } from '$lib/server/room.ts'
 import { findUser } from '$lib/server/session.ts'
@@ -89,7 +90,7 @@ async function people(event: Parameters<Handle>[0]['event'], resolve: () => Resp
   const store = roomIfOpen() ?? (can ? undefined : await openRoom().catch(() => undefined))
   if (store) {
     event.locals.user = await findUser(event, store)
-    const served = await serveProvider(event, store)
+    const served = (await serveProvider(event, store)) ?? (await serveFeed(event))
     if (served) return new Response(served.body, served) // Its headers can't be written.
   }
   return resolve()

@@ -15,10 +15,7 @@ export type LocalVisits = (typeof LOCAL_VISITS)[number]
 const oneOf = <const T extends string>(values: readonly T[], value: unknown): T | undefined =>
   values.find((each) => each === value)
 
-const setting = async (store: Store, key: string): Promise<unknown> =>
-  'roomSetting' in store
-    ? (store as unknown as { roomSetting(key: string): Promise<unknown> }).roomSetting(key)
-    : undefined
+const setting = (store: Store, key: string): Promise<unknown> => store.settings.readRoom(key)
 
 /** KAIDOKU_SIGN_UP, else the room's setting, else closed. */
 export const signUpMode = async (store: Store): Promise<SignUp> =>

@@ -1,0 +1,5 @@
+import { countEntries } from '$lib/server/hatena.ts'
+import type { RequestHandler } from './$types'
+
+export const trailingSlash = 'ignore'
+export const GET: RequestHandler = countEntries
