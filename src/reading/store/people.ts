@@ -1,5 +1,5 @@
 /** Those who read: who there is, what they may do, where they are signed in. better-auth writes the same tables. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 import { accounts, ROLES, sessions, users, verifications } from './schema-people.ts'
@@ -66,6 +66,10 @@ export interface People {
   sessions(actor: number): Promise<SignedIn[]>
   /** Ends one of one's own sessions, or all but one. */
   revoke(actor: number, which: { id: number } | { allBut: string }): Promise<number>
+  /** A code that signs somebody in, once and within a quarter of an hour. */
+  createLink(id: number): Promise<string>
+  /** Whom a code signs in; it is used up. */
+  useLink(code: string): Promise<number | undefined>
   /** A secret of this name; made the first time. */
   secret(name: string): Promise<string>
 }
@@ -101,6 +105,8 @@ const toAccount = (row: AccountRow): Account => ({
   seenAtMs: row.seen_ms === null ? undefined : Math.round(row.seen_ms),
   canSignIn: row.can_sign_in,
 })
+
+const linkOf = (code: string) => `sign-in-link:${createHash('sha256').update(code).digest('hex')}`
 
 /** The methods on the tables of people. */
 export function createPeople(db: Database): People {
@@ -201,6 +207,18 @@ export function createPeople(db: Database): People {
       const rest = 'id' in which ? sql`id = ${which.id}` : sql`token <> ${which.allBut}`
       const { rows } = await db.execute(sql`delete from sessions where user_id = ${actor} and ${rest} returning id`)
       return rows.length
+    },
+    async createLink(id) {
+      const code = randomBytes(24).toString('base64url')
+      await db.execute(sql`
+        insert into verifications (identifier, value, expires_at)
+        values (${linkOf(code)}, ${String(id)}, now() + interval '15 minutes')`)
+      return code
+    },
+    async useLink(code) {
+      const { rows } = await db.execute<{ value: string; good: boolean }>(sql`
+        delete from verifications where identifier = ${linkOf(code)} returning value, expires_at > now() as good`)
+      return rows[0]?.good ? Number(rows[0].value) : undefined
     },
     async secret(name) {
       await db.execute(sql`

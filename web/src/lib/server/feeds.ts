@@ -27,7 +27,9 @@ function listOf(path: string, parameters: URLSearchParams): { title: string; que
     }
   }
   if (name === undefined) return undefined
-  const found = { site: { site: name }, user: { user: name }, tag: { tag: name }, keyword: { keyword: name } }[kind ?? '']
+  const found = { site: { site: name }, user: { user: name }, tag: { tag: name }, keyword: { keyword: name } }[
+    kind ?? ''
+  ]
   return found && { title: `Kaidoku: ${name}`, query: { ...more, ...found } }
 }
 

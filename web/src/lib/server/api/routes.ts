@@ -94,11 +94,13 @@ export const ROUTES: readonly Route[] = [
     'Searches titles, texts, comments, tags, commands and outputs; tag: site: user: is: before: after: "…" -… OR',
     { needs: 'nothing', query: s.SearchParameters, answer: s.pageOf(s.Entry) },
     async ({ store, viewer, origin, lang, query }) => {
-      const search = (store as unknown as { search?: (query: object) => Promise<ListPage> }).search
-      if (typeof search !== 'function') throw new Problem(503, 'this library can’t be searched yet')
-      const found = await search(
-        given({ text: query.q, viewer, cursor: query.cursor, limit: query.limit, lang: query.lang ?? lang }),
-      )
+      const { entries, older } = await store.search({
+        ...given({ viewer, cursor: query.cursor }),
+        text: query.q,
+        limit: query.limit,
+        lang: query.lang ?? lang,
+      })
+      const found = { entries, newer: undefined, older }
       return page(found, origin)
     },
   ),
