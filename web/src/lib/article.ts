@@ -44,7 +44,11 @@ export interface Picture {
     width: number
     height: number
     lines: { name: string; text: string }[]
+    /** One of many alike: a tile within its group. */
+    tile?: boolean
   }[]
+  /** Hosts that have one cable each, to one network: drawn as one box with one cable. */
+  groups: { name: string; x: number; y: number; width: number; height: number; network: string; points: Point[] }[]
   networks: { name: string; x: number; y: number; width: number; height: number; note: string }[]
   /** From the host's edge to the network's. */
   cables: { host: string; interface: string; network: string; points: Point[] }[]

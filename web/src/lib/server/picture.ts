@@ -5,12 +5,75 @@ import type { Picture, Point } from '$lib/article.ts'
 
 const CHARACTER = 7.3 // Of the monospace type at 12 px, in which a host's lines are set.
 const LINE = 17
+/** A lab of more hosts than this is drawn with groups, of at least so many. */
+const HOSTS_MAX = 24
+const GROUP_MIN = 6
+const TILE = { width: 92, height: 24, gap: 6, top: 26 }
 const elk = new ELK()
 
 /** `wide` runs from left to right, `tall` from top to bottom, for a phone. */
 export async function drawLab(plan: LabPlan, form: 'wide' | 'tall'): Promise<Picture> {
+  const groups = groupsOf(plan)
+  if (groups.length === 0) return draw(plan, form)
+  // Each group is laid out as if it were one host; its hosts are tiles in it.
+  const grouped = new Map(groups.flatMap((group) => group.hosts.map((host) => [host.name, group] as const)))
+  const stand = groups.map(({ hosts, name }): HostPlan => ({ ...hosts[0]!, name, loopback: [] }))
+  const reduced: LabPlan = { ...plan, hosts: [...plan.hosts.filter(({ name }) => !grouped.has(name)), ...stand] }
+  const across = form === 'wide' ? 6 : 3
+  const sizes = new Map(
+    groups.map(({ name, hosts }) => {
+      const columns = Math.min(across, hosts.length)
+      const rows = Math.ceil(hosts.length / columns)
+      const width = columns * (TILE.width + TILE.gap) + TILE.gap
+      return [name, { columns, width, height: rows * (TILE.height + TILE.gap) + TILE.top + TILE.gap }]
+    }),
+  )
+  const drawn = await draw(reduced, form, sizes)
+  const picture: Picture = { ...drawn, hosts: [], cables: drawn.cables.filter(({ host }) => !sizes.has(host)) }
+  const single = new Map(drawn.hosts.map((host) => [host.name, host]))
+  for (const { name, hosts } of groups) {
+    const box = single.get(name)!
+    const cable = drawn.cables.find(({ host }) => host === name)!
+    const { columns } = sizes.get(name)!
+    const { x, y, width, height } = box
+    picture.groups.push({ name, x, y, width, height, network: cable.network, points: cable.points })
+    for (const [i, host] of hosts.entries()) {
+      const at = {
+        x: x + TILE.gap + (i % columns) * (TILE.width + TILE.gap),
+        y: y + TILE.top + Math.floor(i / columns) * (TILE.height + TILE.gap),
+      }
+      const { lines } = boxOf(host)
+      single.set(host.name, { name: host.name, ...at, width: TILE.width, height: TILE.height, lines, tile: true })
+      const middle = { x: at.x + TILE.width / 2, y: at.y + TILE.height / 2 }
+      const points = [middle, ...cable.points]
+      picture.cables.push({ host: host.name, interface: host.interfaces[0]!.name, network: cable.network, points })
+    }
+  }
+  picture.hosts = plan.hosts.map(({ name }) => single.get(name)!)
+  return picture
+}
+
+/** Hosts of a large lab that have one cable to the same network and names alike but for a number. */
+function groupsOf(plan: LabPlan): { name: string; hosts: HostPlan[] }[] {
+  if (plan.hosts.length <= HOSTS_MAX) return []
+  const alike = new Map<string, HostPlan[]>()
+  for (const host of plan.hosts) {
+    if (host.interfaces.length !== 1) continue
+    const key = `${host.interfaces[0]!.network} ${host.name.replace(/\d+$/u, '')}`
+    alike.set(key, [...(alike.get(key) ?? []), host])
+  }
+  return [...alike.values()]
+    .filter((hosts) => hosts.length >= GROUP_MIN)
+    .map((hosts) => ({ name: `${hosts[0]!.name}…${hosts.at(-1)!.name}`, hosts }))
+}
+
+async function draw(
+  plan: LabPlan,
+  form: 'wide' | 'tall',
+  sizes?: Map<string, { width: number; height: number }>,
+): Promise<Picture> {
   const boxes = new Map<string, { lines: { name: string; text: string }[]; width: number; height: number }>()
-  for (const host of plan.hosts) boxes.set(host.name, boxOf(host))
+  for (const host of plan.hosts) boxes.set(host.name, { ...boxOf(host), ...sizes?.get(host.name) })
   const children: ElkNode[] = [
     ...plan.hosts.map(({ name }) => ({ id: `h ${name}`, ...sizeOf(boxes.get(name)!) })),
     ...plan.networks.map((network) => ({ id: `n ${network.name}`, ...networkSize(network) })),
@@ -39,6 +102,7 @@ export async function drawLab(plan: LabPlan, form: 'wide' | 'tall'): Promise<Pic
     width: Math.ceil(graph.width ?? 0),
     height: Math.ceil(graph.height ?? 0),
     hosts: plan.hosts.map(({ name }) => ({ name, ...place(`h ${name}`), lines: boxes.get(name)!.lines })),
+    groups: [],
     networks: plan.networks.map((network) => ({
       name: network.name,
       ...place(`n ${network.name}`),
