@@ -61,6 +61,7 @@ describe.skipIf(unavailable)('inside a kernel, along time', () => {
       'Routes',
       'Sockets',
       'Addresses',
+      'Processes',
     ])
     await choose(page, 'client', 'Neighbours')
     const neighbours = await table(page)

@@ -6,6 +6,7 @@
  */
 import type { Host } from './host.ts'
 import type { KernelImage } from './image.ts'
+import type { KernelHost } from './kernel.ts'
 
 /** A line of a view. */
 export interface InsideRow {
@@ -26,7 +27,45 @@ export interface InsideView {
   look(host: Host): InsideRow[] | undefined
 }
 
-/** An image's views by name, in the order in which rooms add them. */
+/** What runs, unless nothing but init does; a host that was never asked has no processes at all. */
+const processes: InsideView = {
+  columns: ['PID', 'parent', 'state', 'command'],
+  look(host) {
+    const all = [...((host as KernelHost).runningMachine?.processes.values() ?? [])].filter(({ body }) => body)
+    if (all.length === 0) return undefined
+    return all.map(({ pid, parent, state, argv }) => {
+      // Whether it runs or sleeps is another thing at each look.
+      const stands = state === 'R' ? 'S' : state
+      return { key: String(pid), cells: [String(pid), String(parent?.pid ?? 0), stands, argv.join(' ')] }
+    })
+  },
+}
+
+/** What processes have open, beyond their terminals. */
+const openFiles: InsideView = {
+  columns: ['PID', 'command', 'FD', 'file'],
+  look(host) {
+    const rows: InsideRow[] = []
+    for (const { pid, argv, body, descriptors } of (host as KernelHost).runningMachine?.processes.values() ?? []) {
+      if (!body) continue
+      for (const [number, descriptor] of descriptors.entries()) {
+        const path = descriptor?.file.description
+        if (path === undefined || path.startsWith('/dev/')) continue
+        rows.push({ key: `${pid} ${number}`, cells: [String(pid), argv[0] ?? '', String(number), path] })
+      }
+    }
+    return rows.length > 0 ? rows : undefined
+  },
+}
+
+/** An image's views by name, in the order in which rooms add them; after what the core itself keeps. */
 export function insideViews(image: KernelImage): Map<string, InsideView> {
-  return image.slot<Map<string, InsideView>>('kernel/core inside views', () => new Map())
+  return image.slot<Map<string, InsideView>>(
+    'kernel/core inside views',
+    () =>
+      new Map([
+        ['processes', processes],
+        ['open files', openFiles],
+      ]),
+  )
 }
