@@ -62,6 +62,7 @@ describe.skipIf(unavailable)('inside a kernel, along time', () => {
       'Sockets',
       'Addresses',
       'Processes',
+      'Open files',
     ])
     await choose(page, 'client', 'Neighbours')
     const neighbours = await table(page)

@@ -4,6 +4,7 @@ import type { Body, Host, KernelImage, NetlinkAnswer, Room } from '#kernel/core'
 import { arptablesMain, arptablesSaveMain } from './arptables/main.ts'
 import { mangle } from './arptables/mangle.ts'
 import { dumpTables } from './dump.ts'
+import { installInside } from './inside.ts'
 import { iptablesMain } from './iptables/main.ts'
 import { restoreMain, saveMain } from './iptables/save-restore.ts'
 import type { NftRequest } from './messages.ts'
@@ -49,6 +50,7 @@ export const netfilter: Room = {
     addExtensions(image, [CLASSIFY, CLUSTERIP, CT, DSCP, NOTRACK, TCPMSS, TEE, TOS, TTL])
     addExtensions(image, [mangle])
     installRecent(image)
+    installInside(image)
     image.program({ name: 'nft', paths: ['/usr/sbin/nft'], main: nftMain(image) })
     for (const name of ['iptables', 'iptables-nft']) {
       image.program({ name, paths: [`/usr/sbin/${name}`], main: iptablesMain(image, 'iptables') })
