@@ -28,7 +28,11 @@ interface Head {
   migrations: string[]
 }
 
-type Line = Head | { table: string; columns: string[] } | { rows: unknown[][] } | { end: Record<string, number>; sha256: string }
+type Line =
+  | Head
+  | { table: string; columns: string[] }
+  | { rows: unknown[][] }
+  | { end: Record<string, number>; sha256: string }
 
 /** Tables with their columns (but generated ones), each after those that it refers to. */
 async function tablesOf(db: Database): Promise<{ name: string; columns: string[] }[]> {
@@ -74,7 +78,10 @@ export async function backup(store: Store, path: string, nowMs = Date.now()): Pr
           counts[table] = 0
           yield lineOf({ table, columns })
           await tx.execute(sql`declare backup_rows no scroll cursor for select
-            json_build_array(${sql.join(columns.map((column) => sql`${name(column)}::text`), sql`, `)})::text as row
+            json_build_array(${sql.join(
+              columns.map((column) => sql`${name(column)}::text`),
+              sql`, `,
+            )})::text as row
             from ${name(table)}`)
           for (;;) {
             const { rows } = await tx.execute<{ row: string }>(sql`fetch ${sql.raw(String(ROWS))} from backup_rows`)
@@ -122,7 +129,8 @@ export async function verifyBackup(path: string): Promise<{ head: Head; counts: 
   let table = ''
   for await (const { line, text } of linesOf(path)) {
     if (!head) {
-      if (!(HEAD in line) || line[HEAD] !== VERSION) throw new BackupError(`${path}: not a backup that this Kaidoku knows`)
+      if (!(HEAD in line) || line[HEAD] !== VERSION)
+        throw new BackupError(`${path}: not a backup that this Kaidoku knows`)
       head = line
     } else if ('table' in line) counts[(table = line.table)] = 0
     else if ('rows' in line) counts[table]! += line.rows.length
@@ -150,7 +158,10 @@ export async function restore(store: Store, path: string): Promise<Record<string
       select ((select count(*) from users) + (select count(*) from bookmarks))::int as users`)
     if (rows[0]!.users > 0) throw new BackupError('the library isn’t empty: restore into a new folder or database')
     const tables = await tablesOf(tx)
-    const all = sql.join(tables.map((table) => name(table.name)), sql`, `)
+    const all = sql.join(
+      tables.map((table) => name(table.name)),
+      sql`, `,
+    )
     await tx.execute(sql`truncate ${all} cascade`)
     // What triggers count is in the backup already.
     for (const table of tables) await tx.execute(sql`alter table ${name(table.name)} disable trigger user`)

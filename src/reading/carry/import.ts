@@ -1,5 +1,5 @@
 /** Imports: the file is kept until it is done, and how far it is stands in the same transaction as what was taken in. */
-import { type ExchangeRecord, parseExchangeFile, type Place } from '#reading/exchange'
+import { type ExchangeRecord, type Place, parseExchangeFile } from '#reading/exchange'
 import type { ImportView, NewBookmark, Store } from '#reading/store'
 
 const CHUNK = 500
@@ -35,7 +35,11 @@ export async function runImport(
   }
   if (records.length === 0 && refused.length > 0)
     await store.bookmarks.saveMany(begun.userId, [], {
-      import: { id, done: 0, refused: refused.map(({ place, url, why }) => ({ place: placeOf(place), url, what: why })) },
+      import: {
+        id,
+        done: 0,
+        refused: refused.map(({ place, url, why }) => ({ place: placeOf(place), url, what: why })),
+      },
     })
   for (const feed of feeds)
     await store.feeds.subscribe(begun.userId, feed.url, { title: feed.title, folder: feed.folders.join('/') })
