@@ -113,7 +113,7 @@ lab:
       'x.md:6:46: there is no network `10.0.0.1`; did you mean `gateway`?',
       'x.md:7:19: `10.0.0.300/24` is no address with a prefix; write it as 10.0.0.1/24',
       "x.md:7:66: ipv6 can't be `yes please`; write true or false",
-      'x.md:7:86: no kernel `linux-9`; there is linux-6.1',
+      'x.md:7:86: no kernel `linux-9`; there is linux-6.1, linux-2.6.32, linux-2.6.18, netbsd',
       "x.md:7:47: the gateway 192.168.0.1 is on none of `web1`'s networks; give an interface an address beside it",
       "x.md:8:5: a host can't be called `lab`; choose another name",
     ])
