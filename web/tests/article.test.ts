@@ -55,13 +55,13 @@ describe.skipIf(unavailable)('an article', () => {
     await page.locator('.field', { hasText: 'Target IP address' }).focus()
     expect(await page.locator('.octet.lit').allTextContents()).toEqual(['0a', '00', '00', '02'])
     await page.locator('.octet').nth(0).hover()
-    expect(await page.locator('.field.lit').textContent()).toContain('Destination')
+    expect(await page.locator('.field.lit').textContent()).toContain('Broadcast (ff:ff:ff:ff:ff:ff)')
   })
 
   test('a block that differs says where', async () => {
     const page = await open()
     const wrong = block(page, 3)
-    await wrong.getByRole('button', { name: 'Run' }).click()
+    await wrong.getByRole('button', { name: 'Run', exact: true }).click()
     await wrong.locator('.different').waitFor()
     expect(await wrong.locator('.minus').textContent()).toContain('three')
     expect(await wrong.locator('.plus').textContent()).toContain('four')

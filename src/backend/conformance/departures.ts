@@ -15,6 +15,9 @@ const KEEPALIVED =
   'adverts, checks and gratuitous ARPs come at intervals that begin with a command, and commands take time there: they fall elsewhere, or there is one more'
 
 export const DEPARTURES: Readonly<Record<string, string>> = {
+  'arp/proxy.md':
+    'whether a neighbour is asked after before the capture ends: five seconds after its use, and the last command ends then',
+  'bridge/guard.md': 'the last hello of the spanning tree falls inside or outside of the capture',
   'bridge/stp.md': 'the last hello of the spanning tree falls inside or outside of the capture',
   'bridge/stp-failover.md': 'hellos of the spanning tree fall where the commands are, and those take time there',
   'bridge/stp-loop.md': 'hellos of the spanning tree fall where the commands are, and those take time there',

@@ -1,5 +1,15 @@
 /** Views for who looks in: timers, clocksources, clockevent devices, and the registers of each timer as this kernel left them. */
-import { type Host, type InsideRow, insideViews, JIFFY_NS, jiffiesOf, type KernelImage, tickingOf } from '#kernel/core'
+import {
+  type Host,
+  type InsideRow,
+  type InsideView,
+  insideViews,
+  JIFFY_NS,
+  jiffiesOf,
+  type KernelImage,
+  PLAIN_HARDWARE,
+  tickingOf,
+} from '#kernel/core'
 import { AcpiPmTimer, ApicTimer, Hpet, I8254, type Mc146818, PM_TIMER_HZ, READ_COST_NS, Tsc } from '#machine/clocks'
 import { isOneshot, timeDevices } from './devices.ts'
 import { rtcOf } from './rtc.ts'
@@ -7,9 +17,17 @@ import { timeOf } from './state.ts'
 import { activeTimers } from './timer-list.ts'
 import { bucketOf } from './wheel.ts'
 
-/** Adds the views `timers`, `clocksources`, `clockevents` and `timer registers`. */
+/**
+ * Adds the views `timers`, `clocksources`, `clockevents` and `timer registers`: of hosts whose lab says what machine they are. On
+ * others they would change at every moment, and be about what nobody asked.
+ */
 export function installInside(image: KernelImage): void {
-  const views = insideViews(image)
+  const all = insideViews(image)
+  const views = {
+    set(name: string, { columns, look }: InsideView) {
+      all.set(name, { columns, look: (host) => (host.hardware === PLAIN_HARDWARE ? undefined : look(host)) })
+    },
+  }
   views.set('timers', {
     columns: ['timer', 'may fire at', 'fires at', 'bucket if it were the wheel’s'],
     look(host) {
