@@ -198,8 +198,10 @@ describe.skipIf(unavailable)('passing on', () => {
         { timeout: 40_000 },
       )
       .toBe(true)
-    const different = await page.locator('.verdict.different').count()
-    expect(different, name).toBe(name === 'asking' ? 1 : 0) // It has a line that is deliberately wrong.
+    // It has a line that is deliberately wrong.
+    await expect
+      .poll(() => page.locator('.verdict.different').count(), { timeout: 20_000, message: name })
+      .toBe(name === 'asking' ? 1 : 0)
     expect(await page.locator('.verdict.equal').count()).toBeGreaterThan(5)
     expect(elsewhere).toEqual([])
     await context.close()
