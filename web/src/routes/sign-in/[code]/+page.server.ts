@@ -1,4 +1,4 @@
-/** A link that signs somebody in, once: `kaidoku users link` makes it. */
+/** A link that signs somebody in, once: `people.createLink` of the store makes it. */
 import { fail, redirect } from '@sveltejs/kit'
 import { tries } from '$lib/server/doors.ts'
 import { openRoom } from '$lib/server/room.ts'
