@@ -1,4 +1,5 @@
 /** Connections as `conntrack` prints them: plain, as XML, or as the commands that would make them again. libnetfilter_conntrack 1.0.9 src/conntrack/snprintf*.c. */
+import { ctime } from '#base/text'
 import { IPPROTO_ICMP, IPPROTO_TCP } from '#wire/inet'
 import { IPS_ASSURED, IPS_SEEN_REPLY } from './conn.ts'
 import type { ConnMessage, ExpectMessage, TupleMessage } from './messages.ts'
@@ -42,29 +43,6 @@ function counters(conn: ConnMessage, direction: 0 | 1): string {
   return `packets=${conn.packets[direction]} bytes=${conn.bytes[direction]} `
 }
 
-const DAYS = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed']
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-
-/** As asctime(3) writes a time, in UTC. */
-function asctime(seconds: number): string {
-  const days = Math.floor(seconds / 86_400)
-  const rest = seconds - days * 86_400
-  const two = (n: number) => String(Math.floor(n)).padStart(2, '0')
-  // Howard Hinnant's civil_from_days.
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const ofEra = shifted - era * 146_097
-  const yearOfEra = Math.floor(
-    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
-  )
-  const ofYear = ofEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const month = Math.floor((5 * ofYear + 2) / 153)
-  const day = ofYear - Math.floor((153 * month + 2) / 5) + 1
-  const year = yearOfEra + era * 400 + (month >= 10 ? 1 : 0)
-  const time = `${two(rest / 3600)}:${two((rest % 3600) / 60)}:${two(rest % 60)}`
-  return `${DAYS[days % 7]} ${MONTHS[(month + 2) % 12]} ${String(day).padStart(2)} ${time} ${year}`
-}
-
 /** One connection in a line, without its newline. */
 export function printConn(
   conn: ConnMessage,
@@ -89,8 +67,8 @@ export function printConn(
   if (conn.startNs !== undefined) {
     const started = Math.floor(clock.startS + conn.startNs / 1e9)
     if (format.ktimestamp) {
-      text += `[start=${asctime(started)}] `
-      if (conn.stopNs !== undefined) text += `[stop=${asctime(Math.floor(clock.startS + conn.stopNs / 1e9))}] `
+      text += `[start=${ctime(started)}] `
+      if (conn.stopNs !== undefined) text += `[stop=${ctime(Math.floor(clock.startS + conn.stopNs / 1e9))}] `
     }
     const until = conn.stopNs === undefined ? clock.nowS : Math.floor(clock.startS + conn.stopNs / 1e9)
     text += `delta-time=${Math.max(0, until - started)} `

@@ -4,8 +4,8 @@
  *
  * Linux 6.1 arch/x86/kernel/tsc.c, kernel/time/clocksource.c, arch/x86/kernel/hpet.c, init/calibrate.c, drivers/rtc/rtc-cmos.c.
  */
+import { civilOfDays } from '#base/text'
 import type { Host } from '#kernel/core'
-import { civilOfDays as civil } from '#machine/clocks'
 import { clocksource, jiffies, refinedJiffies, timeDevices, tsc } from './devices.ts'
 import type { ClockScale } from './scale.ts'
 import { timeState } from './state.ts'
@@ -81,7 +81,7 @@ function mhz(khz: number): string {
 
 function iso(s: number): string {
   const days = Math.floor(s / 86_400)
-  const { year, month, day } = civil(days)
+  const { year, month, day } = civilOfDays(days)
   const two = (n: number) => String(n).padStart(2, '0')
   const ofDay = s - days * 86_400
   return `${year}-${two(month)}-${two(day)}T${two(Math.floor(ofDay / 3600))}:${two(Math.floor(ofDay / 60) % 60)}:${two(ofDay % 60)}`

@@ -1,6 +1,7 @@
 /** The RTC as Linux has it: a chip of its own, which a host's power doesn't stop; /proc/driver/rtc, /sys/class/rtc/rtc0. */
+import { civilOfDays, daysOfCivil } from '#base/text'
 import { defineState, type Host, type KernelImage } from '#kernel/core'
-import { civilOfDays, daysOfCivil, Mc146818 } from '#machine/clocks'
+import { Mc146818 } from '#machine/clocks'
 import { timeDevices } from './devices.ts'
 
 const chips = defineState((host) => new Mc146818(host.sim, host.startS), { per: 'machine' })

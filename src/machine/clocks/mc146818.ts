@@ -4,6 +4,7 @@
  *
  * Motorola MC146818A data sheet, "Registers"; Dallas DS12887 for the date's century, as PCs have it at 32h.
  */
+import { civilOfDays, daysOfCivil } from '#base/text'
 import { drifted, type TimeBase } from './time-base.ts'
 
 const SECONDS = 0
@@ -305,32 +306,4 @@ export class Mc146818 {
 function dueNs(tick: number): number {
   const s = Math.floor(tick / CRYSTAL_HZ)
   return s * SECOND + Math.floor(((tick - s * CRYSTAL_HZ) * SECOND) / CRYSTAL_HZ) + 1
-}
-
-/** Days since 1970-01-01 of a date of the Gregorian calendar; a month beyond 12 or a day beyond the month's counts on. */
-export function daysOfCivil(year: number, month: number, day: number): number {
-  const y = year + Math.floor((month - 1) / 12)
-  const m = ((((month - 1) % 12) + 12) % 12) + 1
-  const shifted = m <= 2 ? y - 1 : y
-  const era = Math.floor(shifted / 400)
-  const ofEra = shifted - era * 400
-  const ofYear = Math.floor((153 * (m + (m > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  return era * 146_097 + ofEra * 365 + Math.floor(ofEra / 4) - Math.floor(ofEra / 100) + ofYear - 719_468
-}
-
-export function civilOfDays(days: number): { year: number; month: number; day: number } {
-  const z = days + 719_468
-  const era = Math.floor(z / 146_097)
-  const ofEra = z - era * 146_097
-  const yearOfEra = Math.floor(
-    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
-  )
-  const ofYear = ofEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const m = Math.floor((5 * ofYear + 2) / 153)
-  const month = m < 10 ? m + 3 : m - 9
-  return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: ofYear - Math.floor((153 * m + 2) / 5) + 1,
-  }
 }

@@ -4,9 +4,7 @@ import {
   AcpiPmTimer,
   ApicTimer,
   CURRENT_COUNT,
-  civilOfDays,
   DIVIDE_CONFIGURATION,
-  daysOfCivil,
   HPET_CONFIG,
   HPET_COUNTER,
   HPET_STATUS,
@@ -127,14 +125,6 @@ describe('i8254', () => {
 })
 
 describe('MC146818', () => {
-  test('leap years and centuries', () => {
-    for (const days of [-1, 0, 59, 60, 11_016, 20_454, 47_541]) {
-      const { year, month, day } = civilOfDays(days)
-      expect(daysOfCivil(year, month, day)).toBe(days)
-    }
-    expect(civilOfDays(11_016)).toEqual({ year: 2000, month: 2, day: 29 })
-  })
-
   test.each([
     [0x02, [0x59, 0x34, 0x23]],
     [0x06, [59, 34, 23]],

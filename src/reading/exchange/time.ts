@@ -1,17 +1,9 @@
 /** Times as files write them, in seconds since the epoch. No clock and no time zone of this machine takes part. */
-
-/** Days from 1970-01-01 of a date of the Gregorian calendar. */
-function daysOf(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year // The year begins in March, so that a leap day ends it.
-  const era = Math.floor(y / 400)
-  const yearOfEra = y - era * 400
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
-}
+import { civilOfSeconds, daysOfCivil } from '#base/text'
 
 function secondsOf(y: number, mo: number, d: number, h: number, mi: number, s: number, offsetMinutes: number) {
   if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 24 || mi > 59 || s > 60) return undefined
-  const seconds = daysOf(y, mo, d) * 86_400 + h * 3600 + mi * 60 + s - offsetMinutes * 60
+  const seconds = daysOfCivil(y, mo, d) * 86_400 + h * 3600 + mi * 60 + s - offsetMinutes * 60
   return seconds > 0 ? seconds : undefined
 }
 
@@ -61,50 +53,17 @@ export function parseDigits(digits: string, zoneMinutes: number): number | undef
   return secondsOf(+y!, +mo!, +d!, +h!, +mi!, +s!, zoneMinutes)
 }
 
-interface Calendar {
-  year: number
-  month: number
-  day: number
-  weekday: number
-  hour: number
-  minute: number
-  second: number
-}
-
-function calendarOf(seconds: number): Calendar {
-  const days = Math.floor(seconds / 86_400)
-  const rest = Math.floor(seconds - days * 86_400)
-  const z = days + 719_468
-  const era = Math.floor(z / 146_097)
-  const dayOfEra = z - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const mp = Math.floor((5 * dayOfYear + 2) / 153)
-  const month = mp < 10 ? mp + 3 : mp - 9
-  return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: dayOfYear - Math.floor((153 * mp + 2) / 5) + 1,
-    weekday: (((days + 4) % 7) + 7) % 7,
-    hour: Math.floor(rest / 3600),
-    minute: Math.floor((rest % 3600) / 60),
-    second: rest % 60,
-  }
-}
-
 const two = (number: number) => String(number).padStart(2, '0')
 
 /** `2024-01-02T03:04:05Z`. RFC 3339. */
 export function formatIso(seconds: number): string {
-  const c = calendarOf(seconds)
+  const c = civilOfSeconds(seconds)
   return `${String(c.year).padStart(4, '0')}-${two(c.month)}-${two(c.day)}T${two(c.hour)}:${two(c.minute)}:${two(c.second)}Z`
 }
 
 /** `Tue, 02 Jan 2024 03:04:05 +0000`. RFC 5322, as RSS wants it. */
 export function formatMail(seconds: number): string {
-  const c = calendarOf(seconds)
+  const c = civilOfSeconds(seconds)
   const day = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'][c.weekday]!
   const month = MONTHS[c.month - 1]!
   const name = month[0]!.toUpperCase() + month.slice(1)

@@ -1,5 +1,7 @@
 /** HTTP/1 messages: heads with their limits, chunks, dates. RFC 9112; bytes off a wire never throw. */
+
 import { decodeLatin1 } from '#base/bytes'
+import { daysOfCivil } from '#base/text'
 import { formatTime } from '#user/shell'
 
 export interface Field {
@@ -59,12 +61,7 @@ export function parseHttpDate(text: string): number | undefined {
     number,
     number,
   ]
-  const y = month < 6 ? year - 1 : year
-  const era = Math.floor(y / 400)
-  const yoe = y - era * 400
-  const doy = Math.floor((153 * ((month / 3 + 10) % 12) + 2) / 5) + day - 1
-  const days = era * 146_097 + yoe * 365 + Math.floor(yoe / 4) - Math.floor(yoe / 100) + doy - 719_468
-  return days * 86_400 + hour * 3600 + minute * 60 + second
+  return daysOfCivil(year, month / 3 + 1, day) * 86_400 + hour * 3600 + minute * 60 + second
 }
 
 /** Takes the chunks of a body apart as they come. RFC 9112 section 7.1 */

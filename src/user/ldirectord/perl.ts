@@ -3,60 +3,17 @@
  * regular expressions of a configuration. perlfunc(1): localtime, quotemeta; perlre(1).
  */
 import { NotModelled } from '#base/check'
-
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-const DAY_S = 86_400
-
-export interface CivilTime {
-  year: number
-  /** 0 to 11. */
-  month: number
-  day: number
-  weekday: number
-  hour: number
-  minute: number
-  second: number
-}
-
-/** Seconds since the epoch as a date of the Gregorian calendar, in UTC. */
-export function civilTime(seconds: number): CivilTime {
-  const days = Math.floor(seconds / DAY_S)
-  const rest = seconds - days * DAY_S
-  // Years begin in March here, so that the leap day is the last of a year; eras have 400 years of 146097 days.
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const dayOfEra = shifted - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const fromMarch = Math.floor((5 * dayOfYear + 2) / 153)
-  const month = (fromMarch + 2) % 12
-  return {
-    year: yearOfEra + era * 400 + (month < 2 ? 1 : 0),
-    month,
-    day: dayOfYear - Math.floor((153 * fromMarch + 2) / 5) + 1,
-    weekday: (((days + 4) % 7) + 7) % 7,
-    hour: Math.floor(rest / 3600),
-    minute: Math.floor(rest / 60) % 60,
-    second: Math.floor(rest) % 60,
-  }
-}
+import { civilOfSeconds, clockText, ctime, MONTHS, WEEKDAYS } from '#base/text'
 
 const two = (number: number) => String(number).padStart(2, '0')
 
 /** `Thu Jan  1 00:00:03 2026`, as localtime in scalar context. */
-export function localtime(seconds: number): string {
-  const { year, month, day, weekday, hour, minute, second } = civilTime(seconds)
-  const time = `${two(hour)}:${two(minute)}:${two(second)}`
-  return `${DAYS[weekday]} ${MONTHS[month]} ${String(day).padStart(2)} ${time} ${year}`
-}
+export const localtime = ctime
 
 /** `Thu, 01 Jan 2026 00:00:03 GMT`. RFC 9110, section 5.6.7. */
 export function httpDate(seconds: number): string {
-  const { year, month, day, weekday, hour, minute, second } = civilTime(seconds)
-  return `${DAYS[weekday]}, ${two(day)} ${MONTHS[month]} ${year} ${two(hour)}:${two(minute)}:${two(second)} GMT`
+  const time = civilOfSeconds(seconds)
+  return `${WEEKDAYS[time.weekday]}, ${two(time.day)} ${MONTHS[time.month - 1]} ${time.year} ${clockText(time)} GMT`
 }
 
 /** A backslash before all that isn't a word character. */

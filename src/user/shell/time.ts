@@ -1,4 +1,5 @@
 /** strftime(3) in UTC, the C locale: for date, ls, printf %(...)T. */
+import { civilOfSeconds, daysOfCivil } from '#base/text'
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const MONTHS = [
@@ -30,40 +31,11 @@ export interface BrokenDownTime {
   yearday: number
 }
 
-/** Days since the epoch of a civil date (proleptic Gregorian). */
-export function daysFromCivil(year: number, month: number, day: number): number {
-  const y = month < 2 ? year - 1 : year
-  const era = Math.floor(y / 400)
-  const yearOfEra = y - era * 400
-  const dayOfYear = Math.floor((153 * ((month + 10) % 12) + 2) / 5) + day - 1
-  return era * 146097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719468
-}
-
 /** gmtime(3). */
 export function brokenDown(seconds: number): BrokenDownTime {
-  const days = Math.floor(seconds / 86400)
-  const rest = seconds - days * 86400
-  const shifted = days + 719468
-  const era = Math.floor(shifted / 146097)
-  const dayOfEra = shifted - era * 146097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36524) - Math.floor(dayOfEra / 146096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153)
-  const day = dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1
-  const month = (shiftedMonth + 2) % 12
-  const year = yearOfEra + era * 400 + (month < 2 ? 1 : 0)
-  return {
-    year,
-    month,
-    day,
-    hour: Math.floor(rest / 3600),
-    minute: Math.floor(rest / 60) % 60,
-    second: Math.floor(rest % 60),
-    weekday: (((days + 4) % 7) + 7) % 7,
-    yearday: days - daysFromCivil(year, 0, 1),
-  }
+  const civil = civilOfSeconds(seconds)
+  const days = Math.floor(seconds / 86_400)
+  return { ...civil, month: civil.month - 1, yearday: days - daysOfCivil(civil.year, 1, 1) }
 }
 
 /** timegm(3); fields out of their range carry over. */
@@ -75,9 +47,7 @@ export function toSeconds(time: {
   minute: number
   second: number
 }): number {
-  const year = time.year + Math.floor(time.month / 12)
-  const month = ((time.month % 12) + 12) % 12
-  return (daysFromCivil(year, month, 1) + time.day - 1) * 86400 + time.hour * 3600 + time.minute * 60 + time.second
+  return daysOfCivil(time.year, time.month + 1, time.day) * 86400 + time.hour * 3600 + time.minute * 60 + time.second
 }
 
 /** @param ns for %N */
@@ -204,7 +174,7 @@ export function formatTime(format: string, seconds: number, ns = 0): string {
 function isoWeek(t: BrokenDownTime): { year: number; week: number } {
   const monday = (t.weekday + 6) % 7
   const thursday = t.yearday - monday + 3
-  const lengthOf = (year: number) => daysFromCivil(year + 1, 0, 1) - daysFromCivil(year, 0, 1)
+  const lengthOf = (year: number) => daysOfCivil(year + 1, 1, 1) - daysOfCivil(year, 1, 1)
   if (thursday < 0) return { year: t.year - 1, week: Math.floor((thursday + lengthOf(t.year - 1)) / 7) + 1 }
   if (thursday >= lengthOf(t.year)) return { year: t.year + 1, week: 1 }
   return { year: t.year, week: Math.floor(thursday / 7) + 1 }

@@ -2,7 +2,9 @@
  * Frames taken apart one after another, as Wireshark does it in one pass: what a later frame says may depend on those
  * before it (a stream's number, relative sequence numbers, what a reply answers, a datagram put together).
  */
+
 import { decodeUtf8 } from '#base/bytes'
+import { civilOfSeconds, clockText, MONTHS } from '#base/text'
 import { dissectEthernet } from './link.ts'
 import { Conversations } from './state.ts'
 import { Branch, secondsText, type TreeNode } from './tree.ts'
@@ -134,27 +136,12 @@ export class Dissector {
   }
 }
 
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-
-/** `Jan  1, 2026 00:00:00.001024000 UTC`, by the Gregorian calendar. */
+/** `Jan  1, 2026 00:00:00.001024000 UTC`. */
 export function dateText(s: number, ns: number): string {
-  const days = Math.floor(s / 86_400)
-  const clock = s - days * 86_400
-  // Days since 1 March 0000: a year then ends with its leap day, and months follow a line.
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const inEra = shifted - era * 146_097
-  const year = Math.floor(
-    (inEra - Math.floor(inEra / 1460) + Math.floor(inEra / 36_524) - Math.floor(inEra / 146_096)) / 365,
-  )
-  const inYear = inEra - (365 * year + Math.floor(year / 4) - Math.floor(year / 100))
-  const month = Math.floor((5 * inYear + 2) / 153)
-  const day = inYear - Math.floor((153 * month + 2) / 5) + 1
-  const two = (value: number) => String(value).padStart(2, '0')
-  const name = MONTHS[(month + 2) % 12]
-  const shownYear = year + era * 400 + (month >= 10 ? 1 : 0)
-  const time = `${two(Math.floor(clock / 3600))}:${two(Math.floor(clock / 60) % 60)}:${two(clock % 60)}`
-  return `${name} ${String(day).padStart(2)}, ${shownYear} ${time}.${String(ns).padStart(9, '0')} UTC`
+  const time = civilOfSeconds(s)
+  const day = String(time.day).padStart(2)
+  const fraction = String(ns).padStart(9, '0')
+  return `${MONTHS[time.month - 1]} ${day}, ${time.year} ${clockText(time)}.${fraction} UTC`
 }
 
 /** Opens a protocol's node. */

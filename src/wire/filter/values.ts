@@ -1,5 +1,6 @@
 /** Values that a filter compares, and literals as values of a field's kind. */
 
+import { daysOfCivil } from '#base/text'
 import type { FieldKind } from '#wire/dissect'
 import { formatIpv4, ipv6Bytes, parseIpv4, parseIpv6 } from '#wire/inet'
 import { parseMac } from '#wire/link'
@@ -53,18 +54,7 @@ function parseDate(text: string): number | undefined {
   const parts = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?Z?$/u.exec(text.trim())
   if (!parts) return undefined
   const [year, month, day, hour, minute] = parts.slice(1, 6).map(Number) as [number, number, number, number, number]
-  // Years that begin in March have their leap day last.
-  const y = month <= 2 ? year - 1 : year
-  const days =
-    365 * y +
-    Math.floor(y / 4) -
-    Math.floor(y / 100) +
-    Math.floor(y / 400) +
-    Math.floor((153 * ((month + 9) % 12) + 2) / 5) +
-    day -
-    1 -
-    719_468
-  return days * 86_400 + hour * 3600 + minute * 60 + Number(parts[6] ?? 0)
+  return daysOfCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + Number(parts[6] ?? 0)
 }
 
 /** A literal as a value of that kind; throws a located mistake. */

@@ -1,11 +1,12 @@
 /** The programs `arptables` and `arptables-save`: ARP's own rules, in nf_tables' family arp. iptables 1.8.9 iptables/nft.c, nft-arp.c. */
+
 import { NotModelled } from '#base/check'
+import { ctime } from '#base/text'
 import { type Body, type KernelImage, type NetlinkAnswer, type Sys, strerror, writeText } from '#kernel/core'
 import type { HookName } from '#kernel/net'
 import { usageText, VERSION } from '../iptables/main.ts'
 import { type Names, readNames } from '../iptables/names.ts'
 import { UsageError } from '../iptables/parse.ts'
-import { ctime } from '../iptables/save-restore.ts'
 import { Failure } from '../iptables/tables.ts'
 import type { BatchAnswer, ChainMessage, NftCommand, TableMessage } from '../messages.ts'
 import { HELP } from './help.ts'

@@ -1,6 +1,6 @@
 /** `iptables-save` and `iptables-restore`. iptables 1.8.9 iptables/xtables-save.c, xtables-restore.c, xshared.c: add_param_to_argv(). */
 import { decodeUtf8 } from '#base/bytes'
-import { getopt, type LongOption } from '#base/text'
+import { ctime, getopt, type LongOption } from '#base/text'
 import { type Body, type KernelImage, readAll, readTextFile, type Sys, strerror, writeText } from '#kernel/core'
 import { xtTable } from '../xt/extension.ts'
 import { TABLES } from './builtin.ts'
@@ -11,28 +11,6 @@ import { parseCommandLine, UsageError } from './parse.ts'
 import { Printer } from './print.ts'
 import { type IptablesRule, sameRule } from './rule.ts'
 import { builtin, Failure, Refusals, Tables } from './tables.ts'
-
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-
-/** ctime(3), of UTC. */
-export function ctime(seconds: number): string {
-  const days = Math.floor(seconds / 86400)
-  const rest = seconds - days * 86400
-  // Civil date from days since the epoch, in 400-year eras that begin on 1 March.
-  const shifted = days + 719468
-  const era = Math.floor(shifted / 146097)
-  const day = shifted - era * 146097
-  const year = Math.floor((day - Math.floor(day / 1460) + Math.floor(day / 36524) - Math.floor(day / 146096)) / 365)
-  const ofYear = day - (365 * year + Math.floor(year / 4) - Math.floor(year / 100))
-  const month = Math.floor((5 * ofYear + 2) / 153)
-  const date = ofYear - Math.floor((153 * month + 2) / 5) + 1
-  const number = month < 10 ? month + 2 : month - 10
-  const full = year + era * 400 + (number < 2 ? 1 : 0)
-  const two = (value: number) => String(value).padStart(2, '0')
-  const time = `${two(Math.floor(rest / 3600))}:${two(Math.floor(rest / 60) % 60)}:${two(rest % 60)}`
-  return `${DAYS[(days + 4) % 7]} ${MONTHS[number]} ${String(date).padStart(2)} ${time} ${full}`
-}
 
 /** One table as iptables-save writes it. */
 function saveTable(

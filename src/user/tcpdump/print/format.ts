@@ -1,5 +1,7 @@
 /** A captured frame as tcpdump's lines: number, stamp, what it says, its bytes. tcpdump 4.99.3 print.c, util-print.c. */
+
 import { NotModelled } from '#base/check'
+import { civilOfSeconds } from '#base/text'
 import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from '#wire/pcap'
 import { printCooked, printEthernet } from './link.ts'
 import { asciiText, hexAndAscii, hexLines, Printer, type PrintNames, type PrintOptions } from './printer.ts'
@@ -84,18 +86,8 @@ export class FrameFormatter {
   }
 }
 
-/** The date of seconds since the epoch, in the proleptic Gregorian calendar: days are counted from 1 March, year 0. */
+/** The date of seconds since the epoch. */
 function dateOf(s: number): string {
-  const days = Math.floor(s / 86400) + 719468
-  const era = Math.floor(days / 146097)
-  const dayOfEra = days - era * 146097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36524) - Math.floor(dayOfEra / 146096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const shifted = Math.floor((5 * dayOfYear + 2) / 153)
-  const day = dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1
-  const month = shifted < 10 ? shifted + 3 : shifted - 9
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const { year, month, day } = civilOfSeconds(s)
   return `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`
 }
