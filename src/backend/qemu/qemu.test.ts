@@ -81,7 +81,7 @@ describe.skipIf(why !== undefined)('a lab in a machine', { timeout: 240_000 }, (
     expect(slept.output).toBe('Thu Jan  1 00:05:00 UTC 2026\n')
     expect(slept.took).toBeGreaterThanOrEqual(300)
     expect(slept.took).toBeLessThan(300.1)
-    expect(performance.now() - before).toBeLessThan(30_000)
+    expect(performance.now() - before).toBeLessThan(200_000)
     await session.finish()
   })
 

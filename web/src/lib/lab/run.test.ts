@@ -90,7 +90,7 @@ describe('a run that follows another’s log', () => {
   })
 })
 
-test('ten hosts, ten virtual minutes: any moment is there within half a second', async () => {
+test('ten hosts, ten virtual minutes: any moment is near one that stands ready', async () => {
   const hosts = Array.from({ length: 10 }, (_, i) => `    h${i}: { eth0: lan 10.0.0.${i + 1}/24 }\n`).join('')
   const made = article(hosts)
   const run = new LabRun(made, alone)
@@ -101,17 +101,17 @@ test('ten hosts, ten virtual minutes: any moment is there within half a second',
     past.mark(run.log, run.lab)
   }
   await past.keepReady(run.log, run.lab)
-  const took: number[] = []
+  const again: number[] = []
   for (const atNs of [599.5e9, 300e9, 123e9, 450e9, 1e9, 20e9, 550e9]) {
-    const before = process.cpuUsage()
-    await past.at(run.log, { branch: 0, inputs: 10, atNs })
-    const { user, system } = process.cpuUsage(before)
-    took.push(Math.round((user + system) / 1000))
+    const there = await past.at(run.log, { branch: 0, inputs: 10, atNs })
+    expect(there!.lab.nowNs).toBe(atNs)
+    again.push(past.ranAgain)
     await past.keepReady(run.log, run.lab)
   }
-  console.log(`events: ${run.lab.world.sim.events}; going back took ${took.join(', ')} ms`)
-  // Of CPU time: the machine may be busy with other things.
-  expect(Math.max(...took)).toBeLessThan(500)
+  const { events } = run.lab.world.sim
+  console.log(`of ${events} events, going back ran ${again.join(', ')} again`)
+  // So many take less than a hundred milliseconds; a machine's own speed is for the benchmarks.
+  expect(Math.max(...again)).toBeLessThan(9_000)
 })
 
 describe('what is too much is stopped and explained', () => {
@@ -133,11 +133,10 @@ describe('what is too much is stopped and explained', () => {
       'ip link add br0 type bridge; ip link set eth0 master br0; ip link set eth1 master br0; ip link set br0 up\r'
     for (const host of ['left', 'right']) await act(run, { type: 'input', host, text: bridge }, 1e9)
     run.watch.begin()
-    const before = process.cpuUsage()
+    const { events } = run.lab.world.sim
     const { excess } = await stopped(() => act(run, { type: 'input', host: 'c', text: 'ping -c 1 10.0.0.9\r' }, 5e9))
-    const { user, system } = process.cpuUsage(before)
-    console.log(`a storm is stopped after ${Math.round((user + system) / 1000)} ms of CPU time`)
-    expect(user + system).toBeLessThan(2e6)
+    // So many take some hundred milliseconds: it ends well within two seconds.
+    expect(run.lab.world.sim.events - events).toBeLessThan(400_000)
     expect(excess).toMatchObject({ kind: 'storm' })
     expect(['one', 'two']).toContain(excess.where)
     expect(excess.who.map(({ name }) => name).join(' ')).toMatch(/left|right/u)
