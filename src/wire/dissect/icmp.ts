@@ -1,8 +1,9 @@
 /** ICMP: echoes and what answers them, errors and what they quote. */
 import { internetChecksum } from '#base/bytes'
+import { ICMP_CODE_NAMES, ICMP_TYPE_NAMES } from '#wire/inet'
 import { type Context, dateText, dissectData, protocol } from './dissector.ts'
 import { dissectIp } from './ip.ts'
-import { ICMP_CODES, ICMP_TYPES } from './names.ts'
+
 import { type Branch, hex, secondsText, type TreeNode, type Window } from './tree.ts'
 
 const QUERIES = new Set([0, 8, 13, 14, 15, 16, 17, 18])
@@ -23,9 +24,9 @@ export function checksumLine(branch: Branch, name: string, at: number, right: nu
 export function dissectIcmp(context: Context, window: Window, into: TreeNode[]): void {
   const { bytes, at, end } = window
   const icmp = protocol(context, window, 'icmp', 'Internet Control Message Protocol', at, end - at, into)
-  const type = icmp.number('icmp.type', 'Type', at, 1, (value) => `${value} (${ICMP_TYPES[value] ?? 'Unknown'})`)
+  const type = icmp.number('icmp.type', 'Type', at, 1, (value) => `${value} (${ICMP_TYPE_NAMES[value] ?? 'Unknown'})`)
   const code = icmp.number('icmp.code', 'Code', at + 1, 1, (value) => {
-    const name = ICMP_CODES[type]?.[value]
+    const name = ICMP_CODE_NAMES[type]?.[value]
     return name === undefined ? String(value) : `${value} (${name})`
   })
   checksumLine(

@@ -1,10 +1,10 @@
 /** IPv6: the header, its extensions, ICMPv6 with neighbour discovery and multicast listeners. */
 import { foldSum, sumWords } from '#base/bytes'
-import { formatIpv6, readIpv6 } from '#wire/inet'
+import { formatIpv6, ICMPV6_CODE_NAMES, ICMPV6_TYPE_NAMES, readIpv6 } from '#wire/inet'
 import { type Context, dissectData, protocol } from './dissector.ts'
 import { checksumLine } from './icmp.ts'
 import { dissectCarried } from './ip.ts'
-import { DSCP_LONG, dscpShort, ECN_LONG, ECN_SHORT, ICMPV6_CODES, ICMPV6_TYPES, IP_PROTOCOLS } from './names.ts'
+import { DSCP_LONG, dscpShort, ECN_LONG, ECN_SHORT, IP_PROTOCOLS } from './names.ts'
 import { type Branch, bitPicture, hex, type TreeNode, type Window } from './tree.ts'
 
 const DEPTH_MAX = 12
@@ -165,9 +165,15 @@ const RECORDS = [
 function dissectIcmp6(context: Context, window: Window, pseudo: number | undefined, into: TreeNode[]): void {
   const { bytes, at, end } = window
   const icmp = protocol(context, window, 'icmpv6', 'Internet Control Message Protocol v6', at, end - at, into)
-  const type = icmp.number('icmpv6.type', 'Type', at, 1, (value) => `${ICMPV6_TYPES[value] ?? 'Unknown'} (${value})`)
+  const type = icmp.number(
+    'icmpv6.type',
+    'Type',
+    at,
+    1,
+    (value) => `${ICMPV6_TYPE_NAMES[value] ?? 'Unknown'} (${value})`,
+  )
   icmp.number('icmpv6.code', 'Code', at + 1, 1, (value) => {
-    const name = ICMPV6_CODES[type]?.[value]
+    const name = ICMPV6_CODE_NAMES[type]?.[value]
     return name === undefined ? String(value) : `${value} (${name})`
   })
   const right =

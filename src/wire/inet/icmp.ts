@@ -39,7 +39,8 @@ export const ICMP_REDIR_HOSTTOS = 3
 export const ICMP_EXC_TTL = 0
 export const ICMP_EXC_FRAGTIME = 1
 
-const TYPES: Record<number, string> = {
+/** What types are called, as Wireshark has it. */
+export const ICMP_TYPE_NAMES: Readonly<Record<number, string>> = {
   0: 'Echo (ping) reply',
   3: 'Destination unreachable',
   4: 'Source quench (flow control)',
@@ -57,7 +58,8 @@ const TYPES: Record<number, string> = {
   18: 'Address mask reply',
 }
 
-const CODES: Record<number, string[]> = {
+/** What codes are called, by type. */
+export const ICMP_CODE_NAMES: Readonly<Record<number, readonly string[]>> = {
   3: [
     'Network unreachable',
     'Host unreachable',
@@ -76,19 +78,14 @@ const CODES: Record<number, string[]> = {
     'Host precedence violation',
     'Precedence cutoff in effect',
   ],
-  5: [
-    'Redirect for network',
-    'Redirect for host',
-    'Redirect for Type of Service and network',
-    'Redirect for Type of Service and host',
-  ],
+  5: ['Redirect for network', 'Redirect for host', 'Redirect for TOS and network', 'Redirect for TOS and host'],
   11: ['Time to live exceeded in transit', 'Fragment reassembly time exceeded'],
   12: ['Pointer indicates the error', 'Required option missing', 'Bad length'],
 }
 
 /** What a type and a code are called. */
 export function icmpNames(type: number, code: number): { type: string; code: string | undefined } {
-  return { type: TYPES[type] ?? 'Unknown ICMP', code: CODES[type]?.[code] }
+  return { type: ICMP_TYPE_NAMES[type] ?? 'Unknown ICMP', code: ICMP_CODE_NAMES[type]?.[code] }
 }
 
 /** Whether a message tells of an error, and so quotes the packet that caused it. RFC 1122 section 3.2.2. */

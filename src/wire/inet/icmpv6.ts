@@ -40,7 +40,8 @@ export const ND_OPT_ROUTE_INFO = 24
 export const ND_OPT_RDNSS = 25
 export const ND_OPT_DNSSL = 31
 
-const TYPES: Record<number, string> = {
+/** What types are called, as Wireshark has it. */
+export const ICMPV6_TYPE_NAMES: Readonly<Record<number, string>> = {
   1: 'Destination Unreachable',
   2: 'Packet Too Big',
   3: 'Time Exceeded',
@@ -58,7 +59,8 @@ const TYPES: Record<number, string> = {
   143: 'Multicast Listener Report Message v2',
 }
 
-const CODES: Record<number, string[]> = {
+/** What codes are called, by type. */
+export const ICMPV6_CODE_NAMES: Readonly<Record<number, readonly string[]>> = {
   1: [
     'no route to destination',
     'Administratively prohibited',
@@ -74,7 +76,7 @@ const CODES: Record<number, string[]> = {
 
 /** What a type and a code are called. */
 export function icmpv6Names(type: number, code: number): { type: string; code: string | undefined } {
-  return { type: TYPES[type] ?? 'Unknown', code: CODES[type]?.[code] }
+  return { type: ICMPV6_TYPE_NAMES[type] ?? 'Unknown', code: ICMPV6_CODE_NAMES[type]?.[code] }
 }
 
 /** One option of neighbour discovery. */
