@@ -11,6 +11,7 @@
  *     ioApic.setPin(10, true)
  *     cpu.acknowledge() // 0x31
  */
+export { type DeliveryStep, type Gate, Processor64, RFLAGS, type Source, type TaskState } from './delivery.ts'
 export { IoApic, type IoApicOptions } from './io-apic.ts'
 export { ApicBus, type ApicTimer, LocalApic, type Processor, Vectors } from './local-apic.ts'
 export { DELIVERY_MODES, type DeliveryMode, emitMsi, type InterruptMessage, type Msi, parseMsi } from './message.ts'
