@@ -37,7 +37,7 @@ const WELCOME_PACKAGES = [
   'diffutils dnsmasq-base gawk haproxy heartbeat hping3 init-system-helpers iperf3 ipset iptables',
   'iputils-tracepath ipvsadm jq keepalived ldap-utils ldirectord less libc-l10n login lsof mawk',
   'mtr-tiny ncurses-base ncurses-bin netcat-openbsd nftables nginx-light openvswitch-switch pacemaker',
-  'psmisc python3 radvd slapd snmp snmpd socat strace sysvinit-utils tar time traceroute vlan wrk',
+  'pciutils psmisc python3 radvd slapd snmp snmpd socat strace sysvinit-utils tar time traceroute vlan wrk',
 ].flatMap((line) => line.split(' '))
 
 /** One installed package. */
