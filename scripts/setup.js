@@ -61,6 +61,7 @@ const DEBIAN = {
   store: { postgresql: '/usr/lib/postgresql' },
   qemu: {
     'qemu-system-x86': '/usr/bin/qemu-system-x86_64',
+    pciutils: '/usr/bin/lspci',
     'linux-image-amd64': '/usr/share/doc/linux-image-amd64/copyright',
     e2fsprogs: '/usr/sbin/mke2fs',
     kmod: '/usr/bin/kmod',
