@@ -1,6 +1,12 @@
 /** All of one's own, in pieces: however much there is, a page of it at a time is in memory. */
-import { type ExchangeHighlight, formatEverything, formatNetscape, formatOpml } from '#reading/exchange'
-import type { OwnedBookmark, Store } from '#reading/store'
+import {
+  type EverythingPage,
+  type ExchangeHighlight,
+  formatEverything,
+  formatNetscape,
+  formatOpml,
+} from '#reading/exchange'
+import type { EntryKey, OwnedBookmark, OwnedHighlight, Store } from '#reading/store'
 
 /** What an export may be written as: its media type and the end of its file's name. */
 export const EXPORTS = {
@@ -25,10 +31,10 @@ export async function* exportOwn(
   if (format === 'netscape') yield* netscape(records)
   else if (format === 'csv') yield* csv(records)
   else if (format === 'opml') yield opml(await store.feeds.list(by))
-  else yield* everything(store, by, records, nowMs)
+  else yield* everything(store, by, records, origin, nowMs)
 }
 
-async function* netscape(records: AsyncIterable<ReturnType<typeof toRecord>>) {
+async function* netscape(records: AsyncIterable<OwnedRecord>) {
   let begun = false
   // The format's frame stands once, around all pages of it.
   const frame = [...formatNetscape('Kaidoku', [])].join('')
@@ -44,7 +50,7 @@ async function* netscape(records: AsyncIterable<ReturnType<typeof toRecord>>) {
 // A spreadsheet would run what begins so.
 const cell = (value: string) => `"${(/^[=+\-@\t\r]/u.test(value) ? `'${value}` : value).replaceAll('"', '""')}"`
 
-async function* csv(records: AsyncIterable<ReturnType<typeof toRecord>>) {
+async function* csv(records: AsyncIterable<OwnedRecord>) {
   yield 'url,title,tags,comment,note,private,readLater,archived,favourite,created\r\n'
   for await (const record of records) {
     const created = record.createdAtS === undefined ? '' : new Date(record.createdAtS * 1000).toISOString()
@@ -63,52 +69,80 @@ const opml = (feeds: Awaited<ReturnType<Store['feeds']['list']>>) =>
 async function* everything(
   store: Store,
   by: number,
-  bookmarks: AsyncIterable<ReturnType<typeof toRecord>>,
+  bookmarks: AsyncIterable<OwnedRecord>,
+  origin: string,
   nowMs: number,
 ) {
-  const [account, settings, follows, groups, feeds] = await Promise.all([
+  const [account, settings, follows, groups, feeds, stars] = await Promise.all([
     store.people.find({ id: by }),
     store.settings.read(by),
     store.follows.list(by),
     store.keywords.index(),
     store.feeds.list(by),
+    store.comments.starred(by),
   ])
+  const named = (kind: 'user' | 'site' | 'keyword', all: readonly string[]) => all.map((name) => ({ kind, name }))
   yield* formatEverything(
     {
       user: { name: account?.handle ?? '', displayName: account?.name ?? '' },
       settings,
       follows: [
-        ...follows.users.map((name) => ({ kind: 'user' as const, name })),
-        ...follows.sites.map((name) => ({ kind: 'site' as const, name })),
-        ...follows.keywords.map((name) => ({ kind: 'keyword' as const, name })),
+        ...named('user', follows.users),
+        ...named('site', follows.sites),
+        ...named('keyword', follows.keywords),
       ],
-      keywordGroups: groups.map((group) => ({
-        name: group.names['en'] ?? Object.values(group.names)[0] ?? '',
-        keywords: group.keywords.map((keyword) => keyword.name),
+      keywordGroups: groups.map(({ names: { en = '', ...names }, keywords }) => ({
+        name: en,
+        names,
+        keywords: keywords.map((keyword) => keyword.name),
       })),
-      feeds: feeds.map((feed) => ({ url: feed.url, title: feed.title, siteUrl: feed.home, folder: feed.folder })),
-      stars: [],
+      feeds: feeds.map(({ url, title, home, folder }) => ({
+        url,
+        title: title === url ? '' : title,
+        siteUrl: home,
+        folder,
+      })),
+      stars: stars.map((star) => ({
+        ...addressOf(star, origin),
+        user: star.user,
+        createdAtS: seconds(star.createdAtMs),
+      })),
       bookmarks,
-      pages: [],
+      pages: pagesOf(store, by, origin),
     },
     new Date(nowMs).toISOString(),
   )
 }
 
-async function* bookmarksOf(store: Store, by: number, origin: string) {
-  const highlights = new Map<number, ExchangeHighlight[]>()
-  for (const mark of await store.highlights.list({ viewer: by, limit: 100_000 })) {
-    const position = mark.position['start']
-    const one = {
-      quote: mark.quote,
-      note: mark.note,
-      createdAtS: seconds(mark.createdAtMs),
-      prefix: mark.prefix,
-      suffix: mark.suffix,
-      ...(typeof position === 'number' ? { position } : {}),
+/** An article's address is of this server; its name is the same in every library. */
+const addressOf = ({ kind, key }: EntryKey, origin: string) =>
+  kind === 'article' ? { url: `${origin}/articles/${encodeURIComponent(key)}`, article: key } : { url: key }
+
+async function* pagesOf(store: Store, by: number, origin: string): AsyncGenerator<EverythingPage> {
+  for (let after = 0; ; ) {
+    const page = await store.pages.nextOwn(by, after)
+    if (!page) return
+    yield {
+      ...addressOf(page, origin),
+      finalUrl: page.url,
+      status: page.status,
+      contentType: page.contentType,
+      hash: page.hash,
+      title: page.title,
+      author: page.author,
+      lang: page.lang,
+      html: page.html,
+      text: page.text,
+      about: page.about,
+      images: page.images.map(({ url, bytes }) => ({ url, base64: Buffer.from(bytes).toString('base64') })),
+      fetchedAtS: seconds(page.fetchedAtMs),
     }
-    highlights.set(mark.entryId, [...(highlights.get(mark.entryId) ?? []), one])
+    after = page.id
   }
+}
+
+async function* bookmarksOf(store: Store, by: number, origin: string) {
+  const highlights = await store.highlights.own(by)
   for (let after = 0; ; ) {
     const page = await store.bookmarks.page(by, after)
     for (const owned of page) yield toRecord(owned, highlights.get(owned.entryId) ?? [], origin)
@@ -117,9 +151,11 @@ async function* bookmarksOf(store: Store, by: number, origin: string) {
   }
 }
 
-function toRecord(owned: OwnedBookmark, highlights: ExchangeHighlight[], origin: string) {
+type OwnedRecord = ReturnType<typeof toRecord>
+
+function toRecord(owned: OwnedBookmark, highlights: readonly OwnedHighlight[], origin: string) {
   return {
-    url: owned.kind === 'article' ? `${origin}/articles/${owned.key}` : owned.key,
+    ...addressOf(owned, origin),
     title: owned.title || owned.pageTitle,
     tags: owned.tags,
     folders: [] as string[],
@@ -134,6 +170,21 @@ function toRecord(owned: OwnedBookmark, highlights: ExchangeHighlight[], origin:
     favourite: owned.favourite,
     createdAtS: seconds(owned.createdAtMs),
     updatedAtS: seconds(owned.updatedAtMs),
-    highlights,
+    highlights: highlights.map(toExchange),
+  }
+}
+
+function toExchange(mark: OwnedHighlight): ExchangeHighlight {
+  const position = mark.position['start']
+  return {
+    quote: mark.quote,
+    note: mark.note,
+    createdAtS: seconds(mark.createdAtMs),
+    prefix: mark.prefix,
+    suffix: mark.suffix,
+    color: mark.color,
+    private: mark.private,
+    ...(mark.medium === 'transcript' ? { medium: mark.medium } : {}),
+    ...(typeof position === 'number' ? { position } : {}),
   }
 }

@@ -14,4 +14,4 @@ export { FetchError, type Fetched, type FetchFailure, type FetchOptions, fetchPa
 export { IMAGE_LIMITS, type StoredImage, sniffImage } from './images.ts'
 export { PDF_LIMITS, type PdfContents, PdfError, readPdf } from './pdf.ts'
 export { createRobots, type Robots } from './robots.ts'
-export { sanitiseHtml } from './sanitise.ts'
+export { sanitiseAgain, sanitiseHtml } from './sanitise.ts'

@@ -273,6 +273,23 @@ export function sanitiseTree(tree: Root): Root {
   return clean
 }
 
+/** What this room sanitised once, from a file that says so: names that are ours already don't become ours twice. */
+export function sanitiseAgain(html: string): string {
+  const clean = sanitiseTree(parseTree(html, true))
+  const visit = (parent: Parent) => {
+    for (const child of parent.children) {
+      if (child.type !== 'element') continue
+      for (const name of ['id', 'name'] as const) {
+        const value = child.properties[name]
+        if (typeof value === 'string' && value.startsWith('page-page-')) child.properties[name] = value.slice(5)
+      }
+      visit(child)
+    }
+  }
+  visit(clean)
+  return toHtml(clean)
+}
+
 /** HTML with only what is on the list, well-formed. */
 export function sanitiseHtml(html: string): string {
   return toHtml(sanitiseTree(parseTree(html, true)))

@@ -1,5 +1,5 @@
 /** A file of whatever service: what it is is seen from its content, since people rename files. */
-import { strFromU8 } from 'fflate'
+import { Gunzip, strFromU8 } from 'fflate'
 import { isEverything, parseEverything } from './everything.ts'
 import { parseNetscape } from './netscape.ts'
 import { EXCHANGE_LIMITS, ExchangeError, type FormatName, type ParsedFile } from './record.ts'
@@ -82,13 +82,43 @@ function parseJson(value: unknown): ParsedFile {
 
 const utf8 = (bytes: Uint8Array) => strFromU8(bytes)
 
+const STEP = 16 * 1024
+
+/** The bytes of a file that gzip packed; those of any other as they are. What it unpacks to is bounded. RFC 1952 */
+export function readPacked(bytes: Uint8Array): Uint8Array {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  const limit = Math.min(EXCHANGE_LIMITS.bytes, Math.max(1 << 20, bytes.length * EXCHANGE_LIMITS.zipRatio))
+  const chunks: Uint8Array[] = []
+  let total = 0
+  let ended = false
+  const stream = new Gunzip((chunk, final) => {
+    total += chunk.length
+    ended = final
+    if (total <= limit) chunks.push(chunk)
+  })
+  try {
+    for (let at = 0; at < bytes.length && total <= limit; at += STEP)
+      stream.push(bytes.subarray(at, at + STEP), at + STEP >= bytes.length)
+  } catch {
+    throw new ExchangeError('packed by gzip, and broken')
+  }
+  if (total > limit) throw new ExchangeError('packed by gzip, and unpacks to more than is allowed')
+  if (!ended) throw new ExchangeError('packed by gzip, and cut off')
+  const whole = new Uint8Array(total)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
+}
+
 /** Reads a file as it comes, archives too. `decode` makes text of bytes: UTF-8 unless said otherwise. */
 export function parseExchangeFile(bytes: Uint8Array, decode: (bytes: Uint8Array) => string = utf8): ParsedFile {
   if (bytes.length > EXCHANGE_LIMITS.bytes)
     throw new ExchangeError(`the file is larger than ${EXCHANGE_LIMITS.bytes / 1024 / 1024} MB; split it`)
   if (!isZip(bytes)) {
-    if (bytes[0] === 0x1f && bytes[1] === 0x8b) throw new ExchangeError('the file is packed by gzip: unpack it first')
-    return parseExchangeText(decode(bytes))
+    return parseExchangeText(decode(readPacked(bytes)))
   }
   const entries = readZip(bytes, utf8).filter(({ name }) => !/(^|\/)(__MACOSX\/|\.)/u.test(name))
   const omnivoreLists = entries.filter(({ name }) => /(^|\/)metadata_[^/]*\.json$/iu.test(name))

@@ -4,10 +4,12 @@
  */
 import {
   EXCHANGE_LIMITS,
+  type ExchangeColor,
   ExchangeError,
   type ExchangeHighlight,
   type ExchangeRecord,
   Gathering,
+  HIGHLIGHT_COLORS,
   type ParsedFile,
 } from './record.ts'
 import { isObject, type JsonObject, list, str } from './services/json.ts'
@@ -27,22 +29,37 @@ export interface EverythingFeed {
   folder: string
 }
 export interface EverythingGroup {
+  /** In English. */
   name: string
+  /** In other languages. */
+  names?: Record<string, string>
   keywords: string[]
 }
 /** A star that the user gave to somebody's comment. */
 export interface EverythingStar {
   url: string
+  /** The article's name, if it is one of the library's. */
+  article?: string
   user: string
   createdAtS: number | undefined
 }
-/** A preserved page; its images have addresses, and are in `images` by the hash of their bytes. */
+/** A version of a preserved page, with the images that are in it. */
 export interface EverythingPage {
+  /** The bookmark's address. */
   url: string
+  article?: string
+  /** Where it was in the end. */
+  finalUrl: string
+  status: number
+  contentType: string
   hash: string
   title: string
+  author: string
+  lang: string
   html: string
   text: string
+  about: Record<string, unknown>
+  images: { url: string; base64: string }[]
   fetchedAtS: number | undefined
 }
 
@@ -118,22 +135,43 @@ export function parseEverything(value: unknown): ParsedEverything {
     }),
     keywordGroups: objects(value['keywordGroups']).map((group) => ({
       name: str(group['name']),
+      names: Object.fromEntries(
+        Object.entries(isObject(group['names']) ? group['names'] : {}).flatMap(([lang, name]) =>
+          /^[a-z]{2,3}(-[A-Za-z]{2,8})?$/u.test(lang) && typeof name === 'string' ? [[lang, name.slice(0, 200)]] : [],
+        ),
+      ),
       keywords: list(group['keywords']).map(str).filter(Boolean),
     })),
     feeds,
     stars: objects(value['stars']).map((star) => ({
       url: str(star['url']),
+      ...articleOf(star),
       user: str(star['user']),
       createdAtS: seconds(star['createdAtS']),
     })),
-    pages: objects(value['pages']).map((page) => ({
-      url: str(page['url']),
-      hash: str(page['hash']),
-      title: str(page['title']),
-      html: str(page['html']),
-      text: str(page['text']),
-      fetchedAtS: seconds(page['fetchedAtS']),
-    })),
+    pages: objects(value['pages']).map(pageOf),
+  }
+}
+
+const articleOf = (value: JsonObject) => (typeof value['article'] === 'string' ? { article: value['article'] } : {})
+
+function pageOf(page: JsonObject): EverythingPage {
+  const status = seconds(page['status'])
+  return {
+    url: str(page['url']),
+    ...articleOf(page),
+    finalUrl: str(page['finalUrl']),
+    status: status !== undefined && status >= 100 && status < 600 ? Math.trunc(status) : 200,
+    contentType: /^[\w.+-]+\/[\w.+-]+$/u.test(str(page['contentType'])) ? str(page['contentType']) : 'text/html',
+    hash: str(page['hash']).slice(0, 128),
+    title: str(page['title']),
+    author: str(page['author']),
+    lang: str(page['lang']),
+    html: str(page['html']),
+    text: str(page['text']),
+    about: isObject(page['about']) ? page['about'] : {},
+    images: objects(page['images']).map((image) => ({ url: str(image['url']), base64: str(image['base64']) })),
+    fetchedAtS: seconds(page['fetchedAtS']),
   }
 }
 
@@ -144,6 +182,7 @@ const strings = (value: unknown) => list(value).map(str)
 function bookmarkOf(value: JsonObject): EverythingBookmark {
   return {
     url: str(value['url']),
+    ...articleOf(value),
     title: str(value['title']),
     tags: strings(value['tags']),
     folders: strings(value['folders']),
@@ -171,5 +210,8 @@ function highlightOf(value: JsonObject): ExchangeHighlight {
     ...(typeof value['prefix'] === 'string' ? { prefix: value['prefix'] } : {}),
     ...(typeof value['suffix'] === 'string' ? { suffix: value['suffix'] } : {}),
     ...(position === undefined ? {} : { position }),
+    ...(value['medium'] === 'transcript' ? { medium: 'transcript' as const } : {}),
+    ...(HIGHLIGHT_COLORS.includes(value['color'] as never) ? { color: value['color'] as ExchangeColor } : {}),
+    ...(typeof value['private'] === 'boolean' ? { private: value['private'] } : {}),
   }
 }

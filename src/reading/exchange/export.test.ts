@@ -75,7 +75,7 @@ test('everything', async () => {
     user: { name: 'reader', displayName: '読者' },
     settings: { theme: 'dark', keys: { next: 'j' } },
     follows: [{ kind: 'site' as const, name: 'lwn.net' }],
-    keywordGroups: [{ name: 'Network', keywords: ['arp', '負荷分散'] }],
+    keywordGroups: [{ name: 'Network', names: { ja: '網' }, keywords: ['arp', '負荷分散'] }],
     feeds: [{ url: 'https://lwn.net/headlines/rss', title: 'LWN', siteUrl: 'https://lwn.net/', folder: 'Kernel' }],
     stars: [{ url: 'https://example.com/', user: 'other', createdAtS: 1_700_000_001 }],
     bookmarks: [
@@ -88,7 +88,23 @@ test('everything', async () => {
         highlights: [{ quote: 'who has', note: '?', createdAtS: 1, prefix: 'a ', suffix: ' b', position: 7 }],
       }),
     ],
-    pages: [{ url: 'https://example.com/', hash: 'abc', title: 't', html: '<p>x</p>', text: 'x', fetchedAtS: 5 }],
+    pages: [
+      {
+        url: 'https://example.com/',
+        finalUrl: 'https://www.example.com/',
+        status: 200,
+        contentType: 'text/html',
+        hash: 'abc',
+        title: 't',
+        author: 'A. Writer',
+        lang: 'en',
+        html: '<p>x</p>',
+        text: 'x',
+        about: { charset: 'utf-8' },
+        images: [{ url: 'https://example.com/a.png', base64: 'AAAA' }],
+        fetchedAtS: 5,
+      },
+    ],
   }
   const text = await whole(formatEverything(all, '2026-01-01T00:00:00Z'))
   const { file, ...rest } = parseEverything(JSON.parse(text))

@@ -6,7 +6,7 @@
  *     records[0] // { url: 'https://lwn.net/', tags: ['news'], private: false, readLater: true, ... }
  *     refused[0] // { place: { item: 17 }, url: 'javascript:...', why: 'javascript: is not a page of the Web' }
  */
-export { parseExchangeFile, parseExchangeText } from './detect.ts'
+export { parseExchangeFile, parseExchangeText, readPacked } from './detect.ts'
 export { type Book, type BookChapter, type BookImage, createEpub } from './epub.ts'
 export * from './everything.ts'
 export { FEED_LIMITS, type Feed, type FeedItem, parseFeed, plainText } from './feed-in.ts'
@@ -14,6 +14,7 @@ export * from './feed-out.ts'
 export { type ExportedBookmark, formatNetscape, parseNetscape } from './netscape.ts'
 export {
   EXCHANGE_LIMITS,
+  type ExchangeColor,
   ExchangeError,
   type ExchangeFeed,
   type ExchangeHighlight,

@@ -40,11 +40,20 @@ export interface ExchangeHighlight {
   suffix?: string
   /** UTF-16 units from the text's beginning, if the file says so. */
   position?: number
+  /** On a transcript's line; otherwise on the text. */
+  medium?: 'transcript'
+  color?: ExchangeColor
+  private?: boolean
 }
+
+export const HIGHLIGHT_COLORS = ['yellow', 'green', 'blue', 'pink'] as const
+export type ExchangeColor = (typeof HIGHLIGHT_COLORS)[number]
 
 export interface ExchangeRecord {
   place: Place
   url: string
+  /** The name of an article of the library, if it is one: the address is only of the server that wrote the file. */
+  article?: string
   title: string
   tags: string[]
   /** Folders or collections that it is in, outermost first. */
@@ -185,6 +194,7 @@ function toRecord(draft: Draft, url: string): ExchangeRecord {
   return {
     place: draft.place,
     url,
+    ...(draft.article === undefined ? {} : { article: line(draft.article, 200) }),
     title: line(draft.title ?? '', EXCHANGE_LIMITS.title),
     tags: tidyTags(draft.tags ?? []),
     folders: tidyTags(draft.folders ?? []),

@@ -3,16 +3,11 @@
  * transaction, so that one that died goes on behind the last chunk that is there.
  */
 import { decodeText } from '#reading/collect'
-import {
-  ExchangeError,
-  type ExchangeRecord,
-  type ParsedFile,
-  type Place,
-  parseEverything,
-  parseExchangeFile,
-} from '#reading/exchange'
+import { ExchangeError, type ExchangeRecord, type ParsedFile, type Place, parseExchangeFile } from '#reading/exchange'
 import { type NewBookmark, Refusal, type Store } from '#reading/store'
+import { takeRest } from './everything.ts'
 import type { Handler, Queue } from './queue.ts'
+import { announce } from './webhooks.ts'
 
 export const IMPORT_CHUNK = 500
 // More new pages than that aren't fetched on their own: a site would be asked for thousands at once.
@@ -85,6 +80,7 @@ export function importHandler(store: Store, queue: Queue, options: ImportOptions
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error
       await store.imports.end(id, error.message)
+      await announce(store, queue, open.userId, 'import.done', { id })
       return undefined
     }
     const { records, refused, feeds } = file
@@ -119,8 +115,9 @@ export function importHandler(store: Store, queue: Queue, options: ImportOptions
         if (!(error instanceof Refusal)) throw error
       }
     }
-    if (file.format === 'kaidoku') await takeSettings(store, by, open.content)
+    if (file.format === 'kaidoku') await takeRest(store, by, id, open.content)
     await store.imports.end(id)
+    await announce(store, queue, by, 'import.done', { id })
     return undefined
   }
 }
@@ -134,62 +131,49 @@ async function takeChunk(
   done: number,
   fetch: (entries: { entryId: number; url: string }[]) => Promise<unknown>,
 ): Promise<void> {
-  const bookmarks = chunk.map(toNewBookmark)
+  const bookmarks = await Promise.all(chunk.map((record) => withArticle(store, by, record)))
   const saved = await store.bookmarks.saveMany(by, bookmarks, { private: isPrivate, import: { id, done } })
   await fetch(saved.newEntries)
   const late = saved.results.flatMap((result, i) =>
     'refused' in result ? [{ place: placeText(chunk[i]!.place), url: chunk[i]!.url, what: result.refused }] : [],
   )
   // The store has counted them; here they are listed. Twice listed after a kill is better than never.
-  if (late.length > 0) await listRefused(store, id, late)
+  await store.imports.refuse(id, late)
   await addHighlights(store, by, chunk)
 }
 
-async function listRefused(
-  store: Store,
-  id: number,
-  refused: { place: string; url: string; what: string }[],
-): Promise<void> {
-  const { sql } = await import('drizzle-orm')
-  await store.db.execute(
-    sql`update imports set report = report || ${JSON.stringify(refused)}::jsonb where id = ${id} and jsonb_array_length(report) < 5000`,
-  )
+/** An article of this library, if the record is one and the library has it; else it is a page like others. */
+async function withArticle(store: Store, by: number, record: ExchangeRecord): Promise<NewBookmark> {
+  const bookmark = toNewBookmark(record)
+  const { article } = record
+  return article !== undefined && (await store.entries.find({ article }, 'en', by))
+    ? { ...bookmark, article }
+    : bookmark
 }
 
 async function addHighlights(store: Store, by: number, records: readonly ExchangeRecord[]): Promise<void> {
   for (const record of records) {
     if (record.highlights.length === 0) continue
-    const { entryId } = await store.entries.ensure(record.url)
+    const { article } = record
+    const own = article === undefined ? undefined : await store.entries.find({ article }, 'en', by)
+    const entryId = own?.id ?? (await store.entries.ensure(record.url)).entryId
     const known = new Set(
       (await store.highlights.list({ entryId, viewer: by })).filter(({ mine }) => mine).map(({ quote }) => quote),
     )
-    for (const { quote, note, prefix, suffix, position } of record.highlights) {
+    for (const { quote, note, prefix, suffix, position, createdAtS, ...more } of record.highlights) {
       if (known.has(quote)) continue
       known.add(quote)
-      await store.highlights.add(by, entryId, {
-        medium: 'text',
+      const text = {
+        medium: 'text' as const,
+        ...more,
         quote,
         note,
         ...(prefix === undefined ? {} : { prefix }),
         ...(suffix === undefined ? {} : { suffix }),
         ...(position === undefined ? {} : { position: { start: position } }),
-      })
+      }
+      const at = createdAtS === undefined ? undefined : createdAtS * 1000
+      await store.highlights.add(by, entryId, text, at)
     }
   }
 }
-
-/** What else the room's own file holds. */
-async function takeSettings(store: Store, by: number, content: Uint8Array): Promise<void> {
-  const all = parseEverything(JSON.parse(new TextDecoder().decode(content)))
-  if (Object.keys(all.settings).length > 0) await store.settings.change(by, { ...all.settings })
-  for (const { kind, name } of all.follows) {
-    try {
-      await store.follows.set(by, followTarget(kind, name), true)
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error // A user who isn't in this room.
-    }
-  }
-}
-
-const followTarget = (kind: 'user' | 'site' | 'keyword', name: string) =>
-  kind === 'user' ? { user: name } : kind === 'site' ? { site: name } : { keyword: name }

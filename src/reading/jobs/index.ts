@@ -15,11 +15,10 @@ import { addDue, feedHandler, fetchHandler, linkHandler, type WebOptions } from 
 import { createBossQueue, createTableQueue, type Handler, type Queue } from './queue.ts'
 import { webhookHandler } from './webhooks.ts'
 
-export { exportEverything, exportNetscape } from './export.ts'
 export { beginImport, IMPORT_BYTES_MAX, IMPORT_CHUNK, placeText, toNewBookmark } from './import.ts'
 export { savePage, type WebOptions } from './pages.ts'
 export { createBossQueue, createTableQueue, type Handler, type Outcome, type Queue, type QueuedJob } from './queue.ts'
-export { announce, signature } from './webhooks.ts'
+export { announce, refusedAddress, signature } from './webhooks.ts'
 
 export interface JobsOptions extends Partial<WebOptions> {
   /** The address of the PostgreSQL server, if the store is on one. */

@@ -3,19 +3,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseExchangeText } from '#reading/exchange'
 import { openStore, type Store } from '#reading/store'
 import { importHandler } from './import.ts'
-import {
-  announce,
-  beginImport,
-  createTableQueue,
-  exportEverything,
-  exportNetscape,
-  type Jobs,
-  signature,
-  startJobs,
-} from './index.ts'
+import { announce, beginImport, createTableQueue, type Jobs, signature, startJobs } from './index.ts'
 
 let store: Store
 let server: Server
@@ -178,53 +168,6 @@ describe('imports', () => {
       sql`select count(*)::int as n from bookmarks where user_id = ${by}`,
     )
     expect(count[0]!.n).toBe(1700)
-  })
-
-  test('everything goes out and comes in again as the same; so does Netscape’s file', async () => {
-    const [one, two, three] = [await makeUser(), await makeUser(), await makeUser()]
-    const { entryId } = await store.bookmarks.save(
-      one,
-      { url: 'https://all.example/1' },
-      { title: 'A & B', comment: '[net] words', note: 'long\nnote', favourite: true, private: true },
-    )
-    await store.bookmarks.save(
-      one,
-      { url: 'https://all.example/2' },
-      { title: '二', tags: ['負荷分散'], readLater: true, private: true },
-    )
-    await store.highlights.add(one, entryId, {
-      medium: 'text',
-      quote: 'who has',
-      note: 'why',
-      prefix: 'a ',
-      suffix: ' b',
-      position: { start: 7 },
-    })
-    await store.settings.change(one, { theme: 'dark' })
-    await store.follows.set(one, { keyword: 'net' }, true)
-    await store.feeds.subscribe(one, 'https://all.example/feed', { folder: 'Kernel' })
-    const file = async (pieces: AsyncIterable<string>) => {
-      let text = ''
-      for await (const piece of pieces) text += piece
-      return text
-    }
-    const everything = (by: number) => file(exportEverything(store, by, { name: 'x', displayName: 'X' }, 0))
-    const text = await everything(one)
-    const take = (by: number, name: string, content: string) =>
-      within(async (jobs) => {
-        await beginImport(store, jobs.queue, by, { name, bytes: bytes(content), private: true })
-        await jobs.queue.idle()
-      })
-    await take(two, 'everything.json', text)
-    const strip = (json: string) => json.replace(/"(updatedAtS|createdAtS)":\d+,?/gu, '')
-    expect(strip(await everything(two))).toBe(strip(text))
-    await take(two, 'everything.json', text) // Once more changes nothing.
-    expect(strip(await everything(two))).toBe(strip(text))
-    const html = await file(exportNetscape(store, one, 'Mine'))
-    await take(three, 'bookmarks.html', html)
-    const again = await file(exportNetscape(store, three, 'Mine'))
-    expect(again.replace(/LAST_MODIFIED="\d+"/gu, '')).toBe(html.replace(/LAST_MODIFIED="\d+"/gu, ''))
-    expect(parseExchangeText(html).records).toHaveLength(2)
   })
 })
 

@@ -1,8 +1,26 @@
 /** Word sent to a user's webhooks: signed, so that they know whose it is, and tried again when nobody answers. */
 import { createHmac, randomUUID } from 'node:crypto'
-import { FetchError, type FetchOptions, fetchPage } from '#reading/collect'
+import { lookup } from 'node:dns/promises'
+import { FetchError, type FetchOptions, fetchPage, whyNotPublic } from '#reading/collect'
 import type { Store } from '#reading/store'
 import type { Handler, Queue } from './queue.ts'
+
+/** Why an address can't be told of anything; undefined if it can. It is looked at again when something is sent. */
+export async function refusedAddress(url: string, { allowPrivate = false } = {}): Promise<string | undefined> {
+  if (!URL.canParse(url)) return 'not an address'
+  const { protocol, hostname, username, password } = new URL(url)
+  if (protocol !== 'https:' && protocol !== 'http:') return 'not an address of the Web'
+  if (username !== '' || password !== '') return 'a user name in the address'
+  if (allowPrivate) return undefined
+  const bare = hostname.replace(/^\[|\]$/gu, '')
+  const here = whyNotPublic(bare)
+  if (here === undefined) return undefined
+  const found = here === 'not an address' ? await lookup(bare, { all: true }).catch(() => []) : [{ address: bare }]
+  if (found.length === 0) return 'this name leads nowhere'
+  return found.some(({ address }) => whyNotPublic(address) !== undefined)
+    ? 'a private address; KAIDOKU_ALLOW_PRIVATE=1 permits it'
+    : undefined
+}
 
 /** Tells all of a user's webhooks that want to hear of an event. */
 export async function announce(

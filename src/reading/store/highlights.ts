@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm'
 import { requireWriter } from './bookmarks.ts'
 import type { Database } from './database.ts'
-import { json, ms, plain, Refusal } from './sql.ts'
+import { json, moment, ms, plain, Refusal } from './sql.ts'
 import { inTransaction } from './transaction.ts'
 
 export const HIGHLIGHT_COLORS = ['yellow', 'green', 'blue', 'pink'] as const
@@ -30,17 +30,23 @@ export interface Highlight extends Required<HighlightText> {
 const QUOTE_MAX = 10_000
 
 /** Adds a highlight to an entry that one may see; its number. */
-export async function addHighlight(db: Database, by: number, entryId: number, text: HighlightText): Promise<number> {
+export async function addHighlight(
+  db: Database,
+  by: number,
+  entryId: number,
+  text: HighlightText,
+  nowMs = Date.now(),
+): Promise<number> {
   if (text.quote.trim() === '' || text.quote.length > QUOTE_MAX) {
     throw new Refusal('invalid', `a highlight has 1 to ${QUOTE_MAX} characters`)
   }
   return inTransaction(db, async (tx) => {
     await requireWriter(tx, by)
     const { rows } = await tx.execute<{ id: number }>(sql`
-      insert into highlights (user_id, entry_id, private, medium, quote, prefix, suffix, position, color, note)
+      insert into highlights (user_id, entry_id, private, medium, quote, prefix, suffix, position, color, note, created_at)
       select ${by}, e.id, ${text.private ?? true}, ${text.medium}, ${plain(text.quote)}, ${plain((text.prefix ?? '').slice(-200))},
         ${plain((text.suffix ?? '').slice(0, 200))}, ${json(text.position ?? {})}, ${text.color ?? 'yellow'},
-        ${plain((text.note ?? '').slice(0, QUOTE_MAX))}
+        ${plain((text.note ?? '').slice(0, QUOTE_MAX))}, ${moment(nowMs)}
       from entries e where e.id = ${entryId}
         and (e.listed or exists (select from bookmarks b where b.entry_id = e.id and b.user_id = ${by}))
       returning id`)

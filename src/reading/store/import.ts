@@ -20,16 +20,18 @@ import {
   uniqueTags,
 } from '#reading/library'
 import { tokensOf } from '#reading/search'
-import { requireWriter } from './bookmarks.ts'
+import { ownBookmark, requireWriter, saveBookmark } from './bookmarks.ts'
 import type { Database } from './database.ts'
 import { keywordIds } from './keywords.ts'
-import { array, json, line, moment, plain } from './sql.ts'
+import { array, json, line, moment, plain, Refusal } from './sql.ts'
 import { inTransaction } from './transaction.ts'
 import { reindexSaidMany, SCOPE, writeManyWords } from './words.ts'
 
 /** A bookmark to take in, as files of other services have it. */
 export interface NewBookmark {
   url: string
+  /** An article of this library in place of the address. */
+  article?: string
   title?: string
   comment?: string
   note?: string
@@ -72,6 +74,7 @@ const EARLIEST_MS = Date.UTC(1990, 0)
 
 interface Row {
   key: string
+  article: string | undefined
   site: string
   title: string
   comment: string
@@ -88,7 +91,8 @@ interface Row {
 }
 
 function toRow(bookmark: NewBookmark, options: SaveManyOptions, nowMs: number): Row | string {
-  const address = parseAddress(plain(bookmark.url))
+  const { article } = bookmark
+  const address = article === undefined ? parseAddress(plain(bookmark.url)) : { url: `article ${article}`, site: '' }
   if (typeof address === 'string') return address
   const { tags, comment } = parseComment(plain(bookmark.comment ?? ''))
   // A longer comment is a note, as a service without our limit meant it.
@@ -98,6 +102,7 @@ function toRow(bookmark: NewBookmark, options: SaveManyOptions, nowMs: number): 
   const known = at >= EARLIEST_MS && at <= nowMs
   return {
     key: address.url,
+    article,
     site: address.site,
     title: line(bookmark.title ?? '', 500),
     comment: long ? '' : comment,
@@ -150,8 +155,10 @@ export async function saveMany(
   }
   return inTransaction(db, async (tx) => {
     await requireWriter(tx, by)
-    const rows = [...byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1)) // One order, so that two don't lock each other out.
+    const articles = [...byKey.values()].filter((row) => row.article !== undefined)
+    const rows = [...byKey.values()].filter((row) => row.article === undefined).sort((a, b) => (a.key < b.key ? -1 : 1)) // One order, so that two don't lock each other out.
     const written = rows.length > 0 ? await writeRows(tx, by, rows, nowMs) : new Map<string, Written>()
+    for (const row of articles) written.set(row.key, await writeArticle(tx, by, row, nowMs))
     const result: SavedMany = { results: [], added: 0, merged: 0, refused: 0, newEntries: [] }
     const seen = new Set<string>()
     for (const row of outcome) {
@@ -184,6 +191,35 @@ interface Written {
   entryId: number
   added: boolean
   entryAdded: boolean
+}
+
+/** An article's bookmark, joined with what was there; the entry is the library's. */
+async function writeArticle(tx: Database, by: number, row: Row, nowMs: number): Promise<Written> {
+  const { rows } = await tx.execute<{ id: number }>(
+    sql`select id from entries where kind = 'article' and key = ${plain(row.article ?? '')}`,
+  )
+  if (!rows[0]) throw new Refusal('not-found', `there is no article ${row.article}`)
+  const entryId = Number(rows[0].id)
+  const before = await ownBookmark(tx, by, entryId, true)
+  const at = Date.parse(row.at)
+  const { added } = await saveBookmark(
+    tx,
+    by,
+    { entryId },
+    {
+      title: before?.title || row.title,
+      comment: before?.comment || row.comment,
+      note: before?.note || row.note,
+      tags: uniqueTags([...(before?.tags ?? []), ...row.tags]),
+      private: before?.private ?? row.private,
+      readLater: (before?.readLater ?? false) || row.later,
+      archived: (before?.archived ?? false) || row.archived,
+      favourite: (before?.favourite ?? false) || row.favourite,
+      createdAtMs: before ? Math.min(before.createdAtMs, at) : at,
+    },
+    nowMs,
+  )
+  return { entryId, added, entryAdded: false }
 }
 
 async function writeRows(tx: Database, by: number, rows: Row[], nowMs: number): Promise<Map<string, Written>> {

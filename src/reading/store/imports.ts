@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { requireWriter } from './bookmarks.ts'
 import type { Database } from './database.ts'
 import type { ImportRefusal } from './import.ts'
-import { ms, plain } from './sql.ts'
+import { json, ms, plain } from './sql.ts'
 
 export type ImportState = 'waiting' | 'running' | 'done' | 'failed'
 
@@ -113,6 +113,15 @@ export async function openImport(
 /** What the file turned out to hold. */
 export async function setImportTotal(db: Database, id: number, total: number): Promise<void> {
   await db.execute(sql`update imports set total = ${total}, state = 'running', updated_at = now() where id = ${id}`)
+}
+
+const REPORT_MAX = 5000
+
+/** Lists what couldn't be kept, where saveMany only counted it; a report has an end. */
+export async function refuseInImport(db: Database, id: number, refused: readonly ImportRefusal[]): Promise<void> {
+  if (refused.length === 0) return
+  await db.execute(sql`
+    update imports set report = report || ${json(refused)} where id = ${id} and jsonb_array_length(report) < ${REPORT_MAX}`)
 }
 
 /** It is done, or can't be: the file is let go. */

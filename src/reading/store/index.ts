@@ -20,6 +20,7 @@ import { SUBJECTS } from './subjects.ts'
 
 export { ARTICLE_BYTES_MAX, beside, type SyncReport } from './articles.ts'
 export type { BookmarkChange, Flag, SavedResult, SaveTarget, TagCount } from './bookmarks.ts'
+export type { EntryKey, OwnedHighlight, OwnedPage } from './carried.ts'
 export type { CommentsPage, CommentsQuery } from './comments.ts'
 export { type Database, DatabaseBusy, type DatabaseOptions } from './database.ts'
 export { type ApiToken, type Invitation, SCOPES, type Scope, type Webhook } from './doors.ts'

@@ -1,5 +1,6 @@
 /** The store's methods, by subject. Whoever acts or looks is a parameter, and what they may is decided in the SQL. */
 import { markBookmarks, ownBookmark, removeBookmarks, saveBookmark, userTags } from './bookmarks.ts'
+import { bringPage, nextOwnPage, ownHighlights, ownStars, starAgain } from './carried.ts'
 import { listComments, starComment } from './comments.ts'
 import * as doors from './doors.ts'
 import {
@@ -44,9 +45,15 @@ export const SUBJECTS = {
     page: ownBookmarks,
     profile: findProfile,
   },
-  comments: { list: listComments, star: starComment },
+  comments: { list: listComments, star: starComment, starred: ownStars, starAgain },
   follows: { set: setFollow, list: listFollows, hide: setHide, hidden: listHides },
-  highlights: { add: addHighlight, change: changeHighlight, remove: removeHighlight, list: listHighlights },
+  highlights: {
+    add: addHighlight,
+    change: changeHighlight,
+    remove: removeHighlight,
+    list: listHighlights,
+    own: ownHighlights,
+  },
   keywords: {
     index: keywordIndex,
     starting: keywordsStarting,
@@ -56,7 +63,15 @@ export const SUBJECTS = {
   },
   moderation: { report, reports: listReports, resolve: resolveReport, setHidden, setUserHidden },
   shares: { add: addShare, find: findShare },
-  pages: { addVersion, find: findVersion, list: listVersions, addImage, image: findImage },
+  pages: {
+    addVersion,
+    find: findVersion,
+    list: listVersions,
+    addImage,
+    image: findImage,
+    nextOwn: nextOwnPage,
+    bring: bringPage,
+  },
   feeds: {
     subscribe: feeds.subscribe,
     unsubscribe: feeds.unsubscribe,
@@ -75,6 +90,7 @@ export const SUBJECTS = {
     unfinished: imports.unfinishedImports,
     open: imports.openImport,
     setTotal: imports.setImportTotal,
+    refuse: imports.refuseInImport,
     end: imports.endImport,
   },
   tokens: { create: doors.createToken, find: doors.findToken, list: doors.listTokens, remove: doors.removeToken },

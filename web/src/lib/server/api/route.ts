@@ -2,7 +2,8 @@
 import type * as v from 'valibot'
 import type { Store } from '#reading/store'
 
-export type Needs = 'nothing' | 'read' | 'write'
+/** The least scope of a token; a session of one's own browser has them all. */
+export type Needs = 'nothing' | 'read' | 'write' | 'admin'
 
 export interface Call<P, Q, B> {
   store: Store

@@ -1,10 +1,10 @@
 /** The table of routes under /api/v1. */
 import * as v from 'valibot'
 import { EXPORTS, exportOwn } from '#reading/carry'
+import { beginImport, refusedAddress } from '#reading/jobs'
 import type { ListPage } from '#reading/library'
 import type { Highlight, ImportView } from '#reading/store'
-import { startImport } from '../imports.ts'
-import { announce, refusedAddress } from '../webhooks.ts'
+import { allowPrivate, jobsOf, tell } from '../jobs.ts'
 import { Problem } from './problem.ts'
 import { type Route, route } from './route.ts'
 import * as s from './schemas.ts'
@@ -123,7 +123,7 @@ export const ROUTES: readonly Route[] = [
       const { url, ...change } = body
       const saved = await store.bookmarks.save(by, targetOf(url, origin), given(change))
       const answer = { entryId: saved.entryId, added: saved.added, bookmark: s.toBookmark(saved.bookmark) }
-      announce(store, by, 'bookmark.saved', { url, ...answer })
+      tell(store, by, 'bookmark.saved', { url, ...answer })
       return answer
     },
   ),
@@ -144,7 +144,7 @@ export const ROUTES: readonly Route[] = [
     async ({ store, by, params, body }) => {
       if (!(await store.bookmarks.own(by, params.id))) throw missing('bookmark')
       const saved = await store.bookmarks.save(by, { entryId: params.id }, given(body))
-      announce(store, by, 'bookmark.saved', { entryId: params.id, bookmark: s.toBookmark(saved.bookmark) })
+      tell(store, by, 'bookmark.saved', { entryId: params.id, bookmark: s.toBookmark(saved.bookmark) })
       return s.toBookmark(saved.bookmark)
     },
   ),
@@ -156,7 +156,7 @@ export const ROUTES: readonly Route[] = [
       const own = await store.bookmarks.own(by, params.id)
       if (!own) throw missing('bookmark')
       await store.bookmarks.remove(by, [own.id])
-      announce(store, by, 'bookmark.removed', { entryId: params.id })
+      tell(store, by, 'bookmark.removed', { entryId: params.id })
     },
   ),
   route(
@@ -165,7 +165,7 @@ export const ROUTES: readonly Route[] = [
     { needs: 'write', params: id, body: s.StarBody, answer: s.Stars },
     async ({ store, by, params, body }) => {
       const stars = await store.comments.star(by, params.id, body.starred)
-      if (body.starred) announce(store, by, 'comment.starred', { bookmarkId: params.id, stars })
+      if (body.starred) tell(store, by, 'comment.starred', { bookmarkId: params.id, stars })
       return { stars }
     },
   ),
@@ -253,13 +253,8 @@ export const ROUTES: readonly Route[] = [
     { needs: 'write', query: s.ImportParameters, body: 'file', answer: v.object({ id: v.number() }), status: 202 },
     async ({ store, by, query, bytes }) => {
       if (bytes.length === 0) throw new Problem(422, 'the file is the request’s body, and it is empty')
-      const begun = await store.imports.begin(by, {
-        format: '',
-        fileName: query.name,
-        content: bytes,
-        private: query.private === 'true',
-      })
-      startImport(store, by, begun)
+      const { queue } = await jobsOf(store)
+      const begun = await beginImport(store, queue, by, { name: query.name, bytes, private: query.private === 'true' })
       return { id: begun }
     },
   ),
@@ -323,8 +318,8 @@ export const ROUTES: readonly Route[] = [
   ),
   route(
     'POST /tokens',
-    'Makes a token; it is told this once',
-    { needs: 'write', body: s.TokenBody, answer: s.NewToken, status: 201 },
+    'Makes a token; it is told this once. A token that makes others has the scope admin',
+    { needs: 'admin', body: s.TokenBody, answer: s.NewToken, status: 201 },
     ({ store, by, body: { name, scopes, days } }) =>
       store.tokens.create(by, {
         name,
@@ -332,7 +327,7 @@ export const ROUTES: readonly Route[] = [
         ...(days === undefined ? {} : { expiresAtMs: Date.now() + days * 86_400_000 }),
       }),
   ),
-  route('DELETE /tokens/{id}', 'Takes a token back', { needs: 'write', params: id }, ({ store, by, params }) =>
+  route('DELETE /tokens/{id}', 'Takes a token back', { needs: 'admin', params: id }, ({ store, by, params }) =>
     store.tokens.remove(by, params.id),
   ),
   route('GET /webhooks', 'One’s webhooks', { needs: 'read', answer: v.array(s.Webhook) }, async ({ store, by }) =>
@@ -351,7 +346,7 @@ export const ROUTES: readonly Route[] = [
     'Tells an address of what happens; the secret that signs it is told this once',
     { needs: 'write', body: s.WebhookBody, answer: s.NewWebhook, status: 201 },
     async ({ store, by, body }) => {
-      const why = await refusedAddress(body.url)
+      const why = await refusedAddress(body.url, { allowPrivate: allowPrivate() })
       if (why) throw new Problem(422, why, [{ at: '/url', what: why }])
       return store.webhooks.create(by, body)
     },

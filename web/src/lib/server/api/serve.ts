@@ -78,6 +78,13 @@ async function answer(event: RequestEvent, path: string): Promise<Response> {
   return withTag(request, JSON.stringify(result), route.status)
 }
 
+const ENOUGH: Readonly<Record<Route['needs'], readonly Scope[]>> = {
+  nothing: [],
+  read: ['read', 'write', 'admin'],
+  write: ['write', 'admin'],
+  admin: ['admin'],
+}
+
 /** By a token, or by the session of a page of ours. */
 async function caller(event: RequestEvent, route: Route, store: Awaited<ReturnType<typeof currentStore>>) {
   const header = event.request.headers.get('authorization')
@@ -89,7 +96,7 @@ async function caller(event: RequestEvent, route: Route, store: Awaited<ReturnTy
       limit(perGuess, event.getClientAddress())
       throw new Problem(401, 'this token is nobody’s, or is over', [], challenge)
     }
-    const needed: Scope[] = route.needs === 'write' ? ['write', 'admin'] : ['read', 'write', 'admin']
+    const needed = ENOUGH[route.needs]
     if (route.needs !== 'nothing' && !found.scopes.some((scope) => needed.includes(scope)))
       throw new Problem(403, `this token hasn’t the scope ${route.needs}`)
     const account = await store.people.find({ id: found.userId })

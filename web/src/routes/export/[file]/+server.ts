@@ -2,8 +2,8 @@
 import { Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { error } from '@sveltejs/kit'
+import { exportOwn } from '#reading/carry'
 import { createEpub, formatOpml } from '#reading/exchange'
-import { exportEverything, exportNetscape } from '#reading/jobs'
 import type { Store } from '#reading/store'
 import { m } from '$lib/paraglide/messages'
 import { mustUser, storeFor } from '$lib/server/desk.ts'
@@ -16,7 +16,7 @@ export const GET: RequestHandler = async (event) => {
   const store = await storeFor(event)
   const name = event.params.file
   if (name === 'bookmarks.html') {
-    const pieces = Readable.from(exportNetscape(store, user.id, `Kaidoku: ${user.name}`))
+    const pieces = Readable.from(exportOwn(store, user.id, 'netscape', event.url.origin))
     return download(name, 'text/html; charset=utf-8', Readable.toWeb(pieces) as ReadableStream)
   }
   if (name === 'feeds.opml') {
@@ -29,7 +29,7 @@ export const GET: RequestHandler = async (event) => {
   }
   if (name === 'later.epub') return download(name, 'application/epub+zip', await book(store, user, event.locals.locale))
   if (name === 'kaidoku.json.gz') {
-    const pieces = Readable.from(exportEverything(store, user.id, { name: user.handle, displayName: user.name }))
+    const pieces = Readable.from(exportOwn(store, user.id, 'kaidoku', event.url.origin))
     return download(name, 'application/gzip', Readable.toWeb(pieces.pipe(createGzip())) as ReadableStream)
   }
   error(404, m.not_found())

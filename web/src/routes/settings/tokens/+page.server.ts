@@ -1,8 +1,9 @@
 import { fail } from '@sveltejs/kit'
+import { refusedAddress } from '#reading/jobs'
 import { EVENTS } from '$lib/server/api/schemas.ts'
 import { requireUser, word } from '$lib/server/doors.ts'
+import { allowPrivate } from '$lib/server/jobs.ts'
 import { openRoom } from '$lib/server/room.ts'
-import { refusedAddress } from '$lib/server/webhooks.ts'
 import type { Actions, PageServerLoad } from './$types'
 
 export const load: PageServerLoad = async (event) => {
@@ -33,7 +34,7 @@ export const actions: Actions = {
     const form = await event.request.formData()
     const url = word(form, 'url', 2000).trim()
     const events = EVENTS.filter((each) => form.getAll('event').includes(each))
-    const why = URL.canParse(url) ? await refusedAddress(url) : 'https://…?'
+    const why = URL.canParse(url) ? await refusedAddress(url, { allowPrivate: allowPrivate() }) : 'https://…?'
     if (why) return fail(422, { made: '', why })
     const { secret } = await (await openRoom()).webhooks.create(user.id, {
       url,
