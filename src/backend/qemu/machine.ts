@@ -47,7 +47,11 @@ export interface Machine extends AgentChannel {
 /** What the machine is, word for word: every one of these may change what a guest sees. */
 function machineArguments(files: MachineFiles, folder: string, seed: number, hardware: Hardware | undefined): string[] {
   const { type, cpus, memoryMb, hpet, devices, cmdline } = hardware ?? PLAIN_HARDWARE
-  const parameters = [KERNEL_PARAMETERS, ...(hardware ? cmdline : [PLAIN_PARAMETERS]), `kaidoku.seed=${seed}`]
+  const parameters = [
+    KERNEL_PARAMETERS,
+    ...(hardware ? [...cmdline, 'kaidoku.drivers'] : [PLAIN_PARAMETERS]),
+    `kaidoku.seed=${seed}`,
+  ]
   const memory = (id: string, path: string, bytes: number, more: string) => [
     ...['-object', `memory-backend-file,id=${id},mem-path=${path},size=${bytes},${more}`],
     ...['-device', `nvdimm,id=nvdimm-${id},memdev=${id}${more.includes('readonly=on') ? ',unarmed=on' : ''}`],

@@ -24,7 +24,8 @@ must('mount', 'proc', '/proc', 'proc', 0, $none);
 # All chance in the kernel comes from the run's seed. Without this the kernel spends a second gathering jitter, of which
 # a clock that counts instructions has none.
 open my $line, '<', '/proc/cmdline' or die "/proc/cmdline: $!\n";
-my ($seed) = <$line> =~ /\bkaidoku\.seed=(\d+)/;
+my $parameters = <$line>;
+my ($seed) = $parameters =~ /\bkaidoku\.seed=(\d+)/;
 my $random = Random->new($seed, 'kernel');
 open my $pool, '+<', '/dev/random' or die "/dev/random: $!\n";
 ioctl $pool, 0x40085203, pack 'i2 L16', 512, 64, map { $random->uint32 } 1 .. 16 or die "RNDADDENTROPY: $!\n";
@@ -54,4 +55,17 @@ must('mount', '.', '/', $none, 0x2000, $none); # MS_MOVE
 must('chroot', '.');
 chdir '/';
 %ENV = (PATH => '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL => 'C');
+
+# A machine that a lab describes has its devices' drivers, found by what the devices say they are, as udev does.
+if ($parameters =~ /\bkaidoku\.drivers\b/) {
+    my $bus = '/sys/bus/pci/devices';
+    my @devices;
+    opendir my $functions, $bus or die "$bus: $!\n";
+    for my $name (sort readdir $functions) {
+        open my $alias, '<', "$bus/$name/modalias" or next;
+        chomp(my $text = <$alias>);
+        push @devices, $text;
+    }
+    system 'modprobe', '-abq', @devices;
+}
 exec '/usr/bin/perl', '-I/run/agent', '/run/agent/guest.pl' or die "guest.pl: $!\n";
