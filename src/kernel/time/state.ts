@@ -96,11 +96,15 @@ class TimeState {
     this.override = text.replace(/\n$/, '')
     const wanted = this.sources().find(({ name }) => name === this.override)
     if (wanted && !this.available().includes(wanted)) {
-      this.host.log(
-        4,
-        `clocksource: Override clocksource ${wanted.name} is ${this.unstable.has(wanted.name) ? 'unstable and ' : ''}not HRT compatible - cannot switch while in HRT/NOHZ mode`,
-      )
-      this.override = ''
+      // What is unstable is refused; of anything else the watchdog may still find that it will do.
+      if (this.unstable.has(wanted.name)) {
+        this.host.log(
+          4,
+          `clocksource: Override clocksource ${wanted.name} is unstable and not HRT compatible - cannot switch while in HRT/NOHZ mode`,
+        )
+        this.override = ''
+      } else
+        this.host.log(6, `clocksource: Override clocksource ${wanted.name} is not currently HRT compatible - deferring`)
     }
     const now = this.current().name
     if (now !== was) this.host.log(6, `clocksource: Switched to clocksource ${now}`)
