@@ -10,6 +10,8 @@ import { AssertionFailed, assert, BudgetExceeded, NotModelled } from '#base/chec
 import { type Target, TIME_MAX_NS } from '#base/sim'
 import { EXIT_NS } from './costs.ts'
 import type { OpenFile } from './file.ts'
+import { PLAIN_HARDWARE } from './hardware.ts'
+import { type CpuObserver, interruptSlot } from './interrupt-slot.ts'
 import type { KernelHost } from './kernel.ts'
 import { LoadAverage } from './load.ts'
 import { dropNetns, holdNetns } from './netns.ts'
@@ -68,6 +70,8 @@ export class Machine implements Target {
   wheelRanAt = -1
   lastPid = FIRST_PID - 1
   pidMax = PID_MAX
+  /** Who counts its interrupts; undefined on a plain host. */
+  readonly observer: CpuObserver | undefined
   #nextInode = 20_000
   readonly #slot: number
   readonly #queue: Process[] = []
@@ -82,6 +86,7 @@ export class Machine implements Target {
     this.init.argv = ['/sbin/init']
     this.init.exe = '/usr/lib/systemd/systemd'
     this.processes.set(1, this.init)
+    this.observer = host.hardware === PLAIN_HARDWARE ? undefined : interruptSlot(host.image).observer?.(host)
   }
 
   /** An inode number for a pipe or a socket. */
@@ -193,6 +198,7 @@ export class Machine implements Target {
   #pay(process: Process): void {
     const { sim } = this.host
     this.cpuFreeNs = Math.max(this.cpuFreeNs, sim.nowNs) + process.debtNs
+    this.observer?.busy(process.name, process.pid, this.cpuFreeNs - process.debtNs, this.cpuFreeNs)
     this.busyNs += process.debtNs
     process.debtNs = 0
     this.load.note(sim.nowNs, this.#queue.length, this.cpuFreeNs)

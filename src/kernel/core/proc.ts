@@ -1,5 +1,7 @@
 /** /proc but for the processes and the sysctls. Formats as the kernel prints them: Linux 6.1 fs/proc/. */
+import { PLAIN_HARDWARE } from './hardware.ts'
 import { defineState } from './host.ts'
+import { interruptSlot } from './interrupt-slot.ts'
 import type { KernelHost } from './kernel.ts'
 import type { Image } from './kernel-image.ts'
 import { installModules } from './modules.ts'
@@ -83,15 +85,16 @@ function stat(host: KernelHost): string {
   const tick = (ns: number) => Math.floor(ns / 1e7)
   const times = [machine?.userNs ?? 0, 0, machine?.systemNs ?? 0, idle(host), 0, 0, 0, 0, 0, 0].map(tick).join(' ')
   const running = [...(machine?.processes.values() ?? [])].filter((process) => process.state === 'R').length
+  const interrupts = host.hardware === PLAIN_HARDWARE ? undefined : interruptSlot(host.image).stat?.(host)
   return `cpu  ${times}
 cpu0 ${times}
-intr 0
+intr ${interrupts?.intr ?? '0'}
 ctxt ${machine?.switches ?? 0}
 btime ${Math.floor(host.startS + host.bootedNs / 1e9)}
 processes ${machine?.lastPid ?? 1}
 procs_running ${running}
 procs_blocked 0
-softirq 0 0 0 0 0 0 0 0 0 0 0
+softirq ${interrupts?.softirq ?? '0 0 0 0 0 0 0 0 0 0 0'}
 `
 }
 

@@ -136,6 +136,7 @@ export class Process implements Waiter, Target {
 
   /** The time that it waits until has come. */
   fire(): void {
+    this.machine.observer?.timer()
     this.unblock('timeout')
   }
 

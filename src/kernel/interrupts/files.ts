@@ -1,6 +1,7 @@
 /** /proc/irq and /sys/kernel/irq. Linux 6.1 kernel/irq/proc.c, irqdesc.c. */
-import { fail, type Host, type KernelImage, OK, type PseudoFile, type PseudoNode } from '#kernel/core'
+import { fail, type Host, HZ, type KernelImage, OK, type PseudoFile, type PseudoNode } from '#kernel/core'
 import { type IrqDescriptor, interruptsOf } from './irqs.ts'
+import { runningOf } from './running.ts'
 
 /** `0-1,3` of a mask. */
 function listOf(mask: number): string {
@@ -35,12 +36,14 @@ function affinity(irq: number, show: Look, parse: (text: string) => number | und
       if (mask === undefined) return fail('EINVAL')
       // The PICs have only one processor to go to.
       if (interruptsOf.of(host).get(irq)?.chip === 'XT-PIC') return fail('EIO')
+      runningOf(host)?.settle()
       return interruptsOf.of(host).setAffinity(irq, mask) ? OK : fail('EINVAL')
     },
   }
 }
 
 function withIrq(host: Host, irq: number, show: Look): string {
+  runningOf(host)?.settle()
   const descriptor = interruptsOf.of(host).get(irq)
   return descriptor ? show(descriptor, host) : ''
 }
@@ -57,10 +60,10 @@ function procFiles(irq: number): Record<string, PseudoFile> {
     node: reads(() => '0\n'),
     smp_affinity: affinity(irq, (descriptor) => `${descriptor.affinity.toString(16)}\n`, hexMask),
     smp_affinity_list: affinity(irq, (descriptor) => `${listOf(descriptor.affinity)}\n`, maskOf),
-    spurious: reads(({ counts, unhandled }) => {
-      const total = counts.reduce((sum, count) => sum + count, 0)
-      return `count ${total % 100_000}\nunhandled ${unhandled}\nlast_unhandled 0 ms\n`
-    }),
+    spurious: reads(
+      ({ spuriousCount, unhandled, lastUnhandled }) =>
+        `count ${spuriousCount}\nunhandled ${unhandled}\nlast_unhandled ${lastUnhandled * (1000 / HZ)} ms\n`,
+    ),
   }
 }
 

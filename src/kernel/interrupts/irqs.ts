@@ -4,6 +4,20 @@ import { pciSystems } from '#kernel/pci'
 
 export type FlowHandler = 'edge' | 'level' | 'fasteoi'
 
+/** What a handler says: mine, not mine, mine and the rest is my thread's. */
+export type IrqReturn = 'handled' | 'none' | 'wake'
+
+/** Who asked for an interrupt. Linux 6.1 include/linux/interrupt.h: struct irqaction. */
+export interface IrqAction {
+  handler(): IrqReturn
+  /** What its thread does; it may say that there was nothing for it after all. */
+  thread?: (() => IrqReturn) | undefined
+  /** IRQF_NO_THREAD, as a timer's: `threadirqs` doesn't make one of it. */
+  noThread?: boolean
+}
+
+const NOTHING_TO_DO: IrqAction = { handler: () => 'none', noThread: true }
+
 /** struct irq_desc: what is known of an interrupt. */
 export interface IrqDescriptor {
   irq: number
@@ -16,6 +30,22 @@ export interface IrqDescriptor {
   name: FlowHandler | ''
   /** Who asked for it, in the order of their requests. */
   actions: string[]
+  /** What each of them does. */
+  does: IrqAction[]
+  /** How deep it is disabled. */
+  depth: number
+  /** Its line is masked at the controller; it came while nobody could take it; it is being handled. */
+  masked: boolean
+  pending: boolean
+  inProgress: boolean
+  /** Switched off since nobody cared. */
+  spuriousDisabled: boolean
+  /** Of the spurious: how many since the last look, the jiffy of the last unhandled, what threads have handled. */
+  spuriousCount: number
+  lastUnhandled: number
+  threadsHandled: number
+  threadsRunning: number
+  threadsHandledLast: number | undefined
   /** How often it came, by processor. */
   counts: number[]
   /** A bit for each processor that may take it, and the one that does. */
@@ -33,6 +63,12 @@ export class Interrupts {
   /** Softirqs that ran, by kind and processor. */
   readonly softirqs: number[][]
   readonly localApic: boolean
+  /** What processors count besides, by the names of /proc/interrupts: LOC, NMI, RES ... */
+  readonly local = new Map<string, number[]>()
+  /** Error interrupts, and edges that a level-triggered pin has missed. */
+  readonly totals = { ERR: 0, MIS: 0 }
+  /** Told when an interrupt has another processor. */
+  onMoved: ((descriptor: IrqDescriptor) => void) | undefined
 
   constructor(host: Host) {
     const { hardware } = host
@@ -98,14 +134,36 @@ export class Interrupts {
       affinity: 2 ** this.cpus - 1,
       effective: 1,
       unhandled: 0,
+      does: [],
+      depth: 0,
+      masked: false,
+      pending: false,
+      inProgress: false,
+      spuriousDisabled: false,
+      spuriousCount: 0,
+      lastUnhandled: 0,
+      threadsHandled: 0,
+      threadsRunning: 0,
+      threadsHandledLast: undefined,
     }
     this.#descriptors.set(irq, descriptor)
     return descriptor
   }
 
-  /** request_irq(2)'s name for a handler; several may share one. */
-  request(irq: number, name: string): void {
-    this.#descriptors.get(irq)?.actions.push(name)
+  /** request_irq(): a name for a handler, and what it does; several may share a line. */
+  request(irq: number, name: string, does: IrqAction = NOTHING_TO_DO): void {
+    const descriptor = this.#descriptors.get(irq)
+    descriptor?.actions.push(name)
+    descriptor?.does.push(does)
+  }
+
+  countLocal(name: string, cpu: number, by = 1): void {
+    let counts = this.local.get(name)
+    if (!counts) {
+      counts = new Array<number>(this.cpus).fill(0)
+      this.local.set(name, counts)
+    }
+    counts[cpu]! += by
   }
 
   get(irq: number): IrqDescriptor | undefined {
@@ -124,27 +182,8 @@ export class Interrupts {
     if (!descriptor || online === 0) return false
     descriptor.affinity = online
     descriptor.effective = online & -online
+    this.onMoved?.(descriptor)
     return true
-  }
-
-  /**
-   * It came, and its handlers said whether it was theirs. After 100,000 of which all but 100 were nobody's it is switched
-   * off. Linux 6.1 kernel/irq/spurious.c: note_interrupt()
-   */
-  handle(host: Host, irq: number, handled: boolean): void {
-    const descriptor = this.#descriptors.get(irq)
-    if (!descriptor) return
-    const cpu = 31 - Math.clz32(descriptor.effective)
-    descriptor.counts[cpu] = (descriptor.counts[cpu] ?? 0) + 1
-    if (handled) return
-    descriptor.unhandled++
-    const total = descriptor.counts.reduce((sum, count) => sum + count, 0)
-    if (total % 100_000 !== 0) return
-    if (descriptor.unhandled > 99_900) {
-      host.log(0, `irq ${irq}: nobody cared (try booting with the "irqpoll" option)`)
-      host.log(0, `Disabling IRQ #${irq}`)
-    }
-    descriptor.unhandled = 0
   }
 }
 

@@ -21,14 +21,14 @@ const LOCAL: [name: string, what: string][] = [
   ['MCP', 'Machine check polls'],
 ]
 /** Two that are the machine's, between the others. */
-const TOTALS = ['ERR', 'MIS']
+const TOTALS = ['ERR', 'MIS'] as const
 const POSTED: [name: string, what: string][] = [
   ['PIN', 'Posted-interrupt notification event'],
   ['NPI', 'Nested posted-interrupt event'],
   ['PIW', 'Posted-interrupt wakeup event'],
 ]
 
-const SOFTIRQS = ['HI', 'TIMER', 'NET_TX', 'NET_RX', 'BLOCK', 'IRQ_POLL', 'TASKLET', 'SCHED', 'HRTIMER', 'RCU']
+export const SOFTIRQS = ['HI', 'TIMER', 'NET_TX', 'NET_RX', 'BLOCK', 'IRQ_POLL', 'TASKLET', 'SCHED', 'HRTIMER', 'RCU']
 
 function processors(interrupts: Interrupts): string {
   return Array.from({ length: interrupts.cpus }, (_, cpu) => `CPU${String(cpu).padEnd(8)}`).join('')
@@ -45,8 +45,8 @@ export function showInterrupts(interrupts: Interrupts): string {
     text += `${String(irq).padStart(WIDTH)}: ${columns(counts)} ${chip.padStart(8)} ${number}${flow}${who}\n`
   }
   const none = new Array<number>(interrupts.cpus).fill(0)
-  for (const [name, what] of LOCAL) text += `${name}: ${columns(none)}  ${what}\n`
-  for (const name of TOTALS) text += `${name}: ${'0'.padStart(10)}\n`
+  for (const [name, what] of LOCAL) text += `${name}: ${columns(interrupts.local.get(name) ?? none)}  ${what}\n`
+  for (const name of TOTALS) text += `${name}: ${String(interrupts.totals[name]).padStart(10)}\n`
   for (const [name, what] of POSTED) text += `${name}: ${columns(none)}  ${what}\n`
   return text
 }
@@ -58,3 +58,21 @@ export function showSoftirqs(interrupts: Interrupts): string {
   }
   return text
 }
+
+/** The numbers of /proc/stat: `intr` has each interrupt's, `softirq` each kind's, both after their sum. Linux 6.1 fs/proc/stat.c: show_stat() */
+export function showStat(interrupts: Interrupts): { intr: string; softirq: string } {
+  const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0)
+  const each = new Array<number>(NR_IRQS).fill(0)
+  for (const { irq, counts } of interrupts.all()) if (irq < NR_IRQS) each[irq] = sum(counts)
+  const local = ARCH_SUMMED.map((name) => sum(interrupts.local.get(name) ?? [])).reduce((all, count) => all + count, 0)
+  const softirqs = interrupts.softirqs.map(sum)
+  return {
+    intr: `${sum(each) + local} ${each.join(' ')} `.trimEnd(),
+    softirq: `${sum(softirqs)} ${softirqs.join(' ')}`,
+  }
+}
+
+/** nr_irqs: what Debian's kernel has room for here. */
+const NR_IRQS = 256
+/** Linux 6.1 arch/x86/kernel/irq.c: arch_irq_stat_cpu(). */
+const ARCH_SUMMED = ['NMI', 'LOC', 'SPU', 'PMI', 'IWI', 'RTR', 'RES', 'CAL', 'TRM', 'THR', 'DFR', 'MCE', 'MCP']

@@ -5,11 +5,12 @@
 import { encodeUtf8 } from '#base/bytes'
 import { assert, NotModelled } from '#base/check'
 import { Simulator, Trace } from '#base/sim'
-import { createHost, type Image, type KernelHost } from '#kernel/core'
-import { createEthernet, deviceByName, type Net6Request, type NetRequest } from '#kernel/net'
+import { createHost, type Image, interruptSlot, type KernelHost, PLAIN_HARDWARE } from '#kernel/core'
+import { createEthernet, deviceByName, type Net6Request, type NetDevice, type NetRequest } from '#kernel/net'
 import type { HostPlan, InterfacePlan, LabPlan } from '#lab/plan'
 import { broadcastOf, IN6_ANY, type Packet, parseIpv4, parseIpv6 } from '#wire/inet'
 import { parseMac } from '#wire/link'
+import type { End } from './cable.ts'
 import { Switch, type SwitchPort } from './switch.ts'
 
 /** From a host to the switch: a few metres of cable, two cards and their interrupts. */
@@ -233,11 +234,9 @@ export class World {
     // A host without `ipv6: true` has IPv6 switched off, and begins so.
     if (plan.ipv6) for (const name of ['all', 'default', 'lo']) set([`net.ipv6.conf.${name}.disable_ipv6`, '0'])
     for (const setting of plan.sysctl) if (early(setting)) set(setting)
-    for (const iface of plan.interfaces) {
+    for (const [nth, iface] of plan.interfaces.entries()) {
       const device = createEthernet(kernel, iface.name, parseMac(iface.mac)!)
-      const end = ports.get(iface.name)!.cable.a
-      device.attach(end)
-      end.attach(device)
+      plugIn(kernel, device, ports.get(iface.name)!.cable.a, nth)
     }
     for (const setting of plan.sysctl) if (!early(setting)) set(setting)
     const address = (name: string, { address, prefix }: { address: string; prefix: number }) => {
@@ -291,6 +290,36 @@ export class World {
       })
     }
   }
+}
+
+/** A device and its cable; between them the card, if the host's machine has one for it: what arrives waits in it until its driver comes. */
+function plugIn(kernel: KernelHost, device: NetDevice, end: End, nth: number): void {
+  const card =
+    kernel.hardware === PLAIN_HARDWARE ? undefined : interruptSlot(kernel.image).card?.(kernel, device.name, nth)
+  if (!card) {
+    device.attach(end)
+    end.attach(device)
+    return
+  }
+  device.attach({
+    get carrier() {
+      return end.carrier
+    },
+    transmit(packet) {
+      end.transmit(packet)
+      card.sent()
+    },
+  })
+  end.attach({
+    get up() {
+      return device.up
+    },
+    receive: (packet) => card.received(() => device.receive(packet)),
+    carrierChanged(on) {
+      card.linkChanged()
+      device.carrierChanged(on)
+    },
+  })
 }
 
 /** What a Debian starts last when it boots, if it is there: rc-local.service. When the lab is built there is none yet. */

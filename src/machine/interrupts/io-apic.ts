@@ -121,6 +121,9 @@ export class IoApic {
     if (low & MASKED) return
     const level = (low & LEVEL) !== 0
     if (level ? !this.#signal[pin] || (low & REMOTE_IRR) !== 0 : !this.#latched[pin]) return
+    // Before it is sent: a processor may be done with it by the time it has been accepted.
+    this.#latched[pin] = false
+    this.#low[pin] = (low & ~PENDING) | (level ? REMOTE_IRR : 0)
     const accepted = this.#send({
       vector: low & 0xff,
       mode: DELIVERY_MODES[(low >> MODE_SHIFT) & 7]!,
@@ -128,11 +131,8 @@ export class IoApic {
       logical: (low & LOGICAL) !== 0,
       level,
     })
-    if (!accepted) {
-      this.#low[pin] = low | PENDING
-      return
-    }
-    this.#latched[pin] = false
-    this.#low[pin] = (low & ~PENDING) | (level ? REMOTE_IRR : 0)
+    if (accepted) return
+    this.#latched[pin] = !level
+    this.#low[pin] = (low & ~REMOTE_IRR) | PENDING
   }
 }
