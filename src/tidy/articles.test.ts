@@ -74,7 +74,8 @@ describe('every article runs, and runs again to the byte', () => {
         .filter((command) => !commandPassed(command))
         .map(({ source, output }) => `${file}:${source.at.line}: ${source.command}\n${output}`)
       expect(differing).toEqual([])
-      expect(run.captures.flatMap((capture) => capture.frames).length).toBeGreaterThan(0)
+      // Hosts that are there for their machines need no network.
+      if (run.captures.length > 0) expect(run.captures.flatMap((capture) => capture.frames).length).toBeGreaterThan(0)
       expect(bytesOf(await runArticle(sim, read(file), { seed }))).toEqual(bytesOf(run))
     },
   )
