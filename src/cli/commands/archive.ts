@@ -1,0 +1,3 @@
+import { markCommand } from '../library/mark.ts'
+
+export const archive = markCommand('archive', 'archived', 'Archive bookmarks: they are read.', 'back from the archive')
