@@ -9,7 +9,17 @@ import { pathToFileURL } from 'node:url'
 import { installPackages, root, say } from './setup.js'
 
 /** Loaded from node_modules when first needed: databases with files of their own, and what few commands use. */
-const EXTERNAL = [/^node:/, '@electric-sql/pglite', 'pg', /^drizzle-orm/, /^just-bash/, 'elkjs']
+const EXTERNAL = [
+  /^node:/,
+  '@electric-sql/pglite',
+  'pg',
+  'pg-boss',
+  /^pdfjs-dist/,
+  '@napi-rs/canvas',
+  /^drizzle-orm/,
+  /^just-bash/,
+  'elkjs',
+]
 
 export async function build(parts = ['cli', 'web']) {
   installPackages()

@@ -85,7 +85,7 @@ export function defineCommand<O extends Record<string, OptionType<unknown>>>(def
   return {
     name: definition.name,
     help: definition.help,
-    summary: definition.help.split('\n')[1] ?? '',
+    summary: definition.help.split('\n').find((line) => !/^(Usage:|\s)/u.test(line)) ?? '',
     async run(words) {
       const parsed = getopt([`kaidoku ${definition.name}`, ...words], short, long)
       const values: Record<string, unknown> = {}

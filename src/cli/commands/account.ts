@@ -16,18 +16,27 @@ ${LOCAL_HELP}
   -h, --help          show this text
 
 kaidoku export everything writes all of it into one file first. Pages that only you had go with your bookmarks, what
-you wrote privately with them; entries that others have too stay. ${WHERE_HELP}`,
+you wrote privately with them; entries that others have too stay.
+
+${WHERE_HELP}`,
   options: { yes: flag, json: flag, ...LOCAL },
   async main({ operands, options }) {
     const [word, rest] = wordOf('account', operands, ['show', 'delete'], 'show')
     if (rest.length > 0) throw new UsageError(`kaidoku account: what is '${rest[0]}' for?`)
     if (word === 'delete' && !options.yes)
-      throw new UsageError('kaidoku account delete: all that is yours goes, for good; kaidoku export everything first, then --yes')
+      throw new UsageError(
+        'kaidoku account delete: all that is yours goes, for good; kaidoku export everything first, then --yes',
+      )
     return withStore(options, async ({ store, by, account: { handle, role } }) => {
       const kept = await store.people.kept(by)
       if (word === 'delete') await store.people.remove(by, by)
       if (options.json) printJson({ handle, role, ...kept })
-      else print(`${handle} (${role}): ${Object.entries(kept).map(([what, count]) => `${count} ${what}`).join(', ')}${word === 'delete' ? ': deleted' : ''}`)
+      else
+        print(
+          `${handle} (${role}): ${Object.entries(kept)
+            .map(([what, count]) => `${count} ${what}`)
+            .join(', ')}${word === 'delete' ? ': deleted' : ''}`,
+        )
       return 0
     })
   },

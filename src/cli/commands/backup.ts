@@ -15,18 +15,22 @@ Write the whole library, of all users, into one file; kaidoku restore reads it, 
   -h, --help          show this text
 
 It holds what users keep private, and secrets: keep it as you keep the library. Sessions aren't in it.
-${WHERE_HELP} A folder that a server has open is backed up when that has stopped; a PostgreSQL at any time.`,
+${WHERE_HELP} A folder that a server has
+open is backed up when that has stopped; a PostgreSQL at any time.`,
   options: { yes: flag, quiet: flag, data: text },
   async main({ operands, options }) {
     const [file] = operands
     if (file === undefined || operands.length > 1) throw new UsageError('kaidoku backup: name one file')
-    if (existsSync(file) && !options.yes) throw new UsageError(`kaidoku: ${file} is there already; --yes writes over it`)
+    if (existsSync(file) && !options.yes)
+      throw new UsageError(`kaidoku: ${file} is there already; --yes writes over it`)
     return withStore(options, async ({ store }) => {
       const { backup, verifyBackup } = await import('#reading/carry')
       await backup(store, file)
       const { counts } = await verifyBackup(file)
       if (!options.quiet)
-        print(`${file}: ${counts['users']} users, ${counts['entries']} entries, ${counts['bookmarks']} bookmarks, ${counts['page_versions']} pages`)
+        print(
+          `${file}: ${counts['users']} users, ${counts['entries']} entries, ${counts['bookmarks']} bookmarks, ${counts['page_versions']} pages`,
+        )
       return 0
     })
   },

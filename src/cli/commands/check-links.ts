@@ -18,7 +18,9 @@ ${LOCAL_HELP}
   -h, --help          show this text
 
 A page is dead if its server says that it is gone (410); of one that fails, a server that runs asks again for three
-days before it says so. Private addresses are refused unless KAIDOKU_ALLOW_PRIVATE=1. ${WHERE_HELP}
+days before it says so. Private addresses are refused unless KAIDOKU_ALLOW_PRIVATE=1.
+
+${WHERE_HELP}
 
 Exit status: 0 all are there, 1 some are not.`,
   options: { days: integer, limit: integer, json: flag, ...LOCAL },

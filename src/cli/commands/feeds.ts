@@ -1,7 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { formatOpml, parseExchangeFile } from '#reading/exchange'
 import { defineCommand, flag, text, UsageError } from '../command.ts'
-import { ANYWHERE, ANYWHERE_HELP, addressOf, LibraryError, numberOf, WHERE_HELP, withLibrary, wordOf } from '../library/index.ts'
+import {
+  ANYWHERE,
+  ANYWHERE_HELP,
+  addressOf,
+  LibraryError,
+  numberOf,
+  WHERE_HELP,
+  withLibrary,
+  wordOf,
+} from '../library/index.ts'
 import { withStore } from '../library/local.ts'
 import { printJson, printTable } from '../library/print.ts'
 import { print, printError } from '../terminal.ts'
@@ -31,8 +40,10 @@ Exit status: 0, or 1 if a feed can't be read.`,
   options: { folder: text, title: text, json: flag, ...ANYWHERE },
   async main({ operands, options }) {
     const [word, rest] = wordOf('feeds', operands, ['list', 'add', 'remove', 'refresh', 'import', 'export'], 'list')
-    if (word === 'remove' && rest.length === 0) throw new UsageError('kaidoku feeds remove: which? kaidoku feeds lists them')
-    const numbers = word === 'remove' || word === 'refresh' ? rest.map((each) => numberOf(`feeds ${word}`, each, 'a feed')) : []
+    if (word === 'remove' && rest.length === 0)
+      throw new UsageError('kaidoku feeds remove: which? kaidoku feeds lists them')
+    const numbers =
+      word === 'remove' || word === 'refresh' ? rest.map((each) => numberOf(`feeds ${word}`, each, 'a feed')) : []
     if (word === 'refresh') {
       if (options.server !== undefined) throw new UsageError('kaidoku feeds refresh: a server does that by itself')
       return refresh(options, numbers)
@@ -48,11 +59,17 @@ Exit status: 0, or 1 if a feed can't be read.`,
           print(String((await library.subscribe(url, about)).id))
         }
         for (const id of numbers) await library.unsubscribe(id)
-        for (const feed of found) await library.subscribe(feed.url, { title: feed.title, folder: feed.folders.join('/') })
+        for (const feed of found)
+          await library.subscribe(feed.url, { title: feed.title, folder: feed.folders.join('/') })
         if (word === 'import') print(`${found.length} feeds`)
         const all = word === 'list' || word === 'export' ? await library.feeds() : []
         if (word === 'export')
-          process.stdout.write(formatOpml('Kaidoku', all.map(({ home, ...feed }) => ({ ...feed, siteUrl: home }))))
+          process.stdout.write(
+            formatOpml(
+              'Kaidoku',
+              all.map(({ home, ...feed }) => ({ ...feed, siteUrl: home })),
+            ),
+          )
         else if (word === 'list' && options.json) printJson(all)
         else printTable(all.map((feed) => [feed.id, feed.unread, feed.title, feed.url, feed.error ?? '']))
         return 0

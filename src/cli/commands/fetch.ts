@@ -1,5 +1,5 @@
 import { defineCommand, flag, UsageError } from '../command.ts'
-import { addressOf, LOCAL, LOCAL_HELP, LibraryError, WHERE_HELP } from '../library/index.ts'
+import { addressOf, LibraryError, LOCAL, LOCAL_HELP, WHERE_HELP } from '../library/index.ts'
 import { targetOf, withStore } from '../library/local.ts'
 import { printJson, printTable } from '../library/print.ts'
 import { print, printError } from '../terminal.ts'
@@ -34,7 +34,10 @@ Exit status: 0, or 1 if a page can't be had.`,
       if (options.versions) {
         for (const { id, key } of entries) {
           const versions = await store.pages.list(id, by)
-          told.push({ url: key, versions: versions.map(({ fetchedAtMs, ...rest }) => ({ ...rest, fetchedAt: iso(fetchedAtMs) })) })
+          told.push({
+            url: key,
+            versions: versions.map(({ fetchedAtMs, ...rest }) => ({ ...rest, fetchedAt: iso(fetchedAtMs) })),
+          })
           if (!options.json) printTable(versions.map((each) => [iso(each.fetchedAtMs), each.bytes, each.title]))
         }
       } else {
@@ -42,7 +45,11 @@ Exit status: 0, or 1 if a page can't be had.`,
           import('#reading/jobs'),
           import('#reading/collect'),
         ])
-        const web = { robots: createRobots(), now: Date.now, allowPrivate: process.env['KAIDOKU_ALLOW_PRIVATE'] === '1' }
+        const web = {
+          robots: createRobots(),
+          now: Date.now,
+          allowPrivate: process.env['KAIDOKU_ALLOW_PRIVATE'] === '1',
+        }
         for (const { id, key } of entries) {
           try {
             const { versionId, added, page } = await savePage(store, { entryId: id, url: key }, web)

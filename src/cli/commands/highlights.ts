@@ -1,5 +1,14 @@
 import { defineCommand, flag, text, UsageError } from '../command.ts'
-import { ANYWHERE, ANYWHERE_HELP, addressOf, LibraryError, numberOf, WHERE_HELP, withLibrary, wordOf } from '../library/index.ts'
+import {
+  ANYWHERE,
+  ANYWHERE_HELP,
+  addressOf,
+  LibraryError,
+  numberOf,
+  WHERE_HELP,
+  withLibrary,
+  wordOf,
+} from '../library/index.ts'
 import { printJson, safe } from '../library/print.ts'
 import { print } from '../terminal.ts'
 
@@ -20,7 +29,8 @@ ${WHERE_HELP}`,
   async main({ operands, options }) {
     const [word, rest] = wordOf('highlights', operands, ['list', 'add', 'remove'], 'list')
     if (word === 'add' && rest.length !== 2) throw new UsageError('kaidoku highlights add: URL and QUOTE')
-    if (word === 'remove' && rest.length === 0) throw new UsageError('kaidoku highlights remove: which? kaidoku highlights lists them')
+    if (word === 'remove' && rest.length === 0)
+      throw new UsageError('kaidoku highlights remove: which? kaidoku highlights lists them')
     const numbers = word === 'remove' ? rest.map((each) => numberOf('highlights remove', each, 'a highlight')) : []
     const url = word !== 'remove' && rest.length > 0 ? addressOf('highlights', rest.slice(0, 1)) : undefined
     return withLibrary(options, async (library) => {
@@ -31,7 +41,8 @@ ${WHERE_HELP}`,
       if (word === 'list') {
         const marks = await library.highlights(entry?.id)
         if (options.json) printJson(marks)
-        else for (const mark of marks) print(`${mark.id}  “${safe(mark.quote)}”${mark.note ? `  ${safe(mark.note)}` : ''}`)
+        else
+          for (const mark of marks) print(`${mark.id}  “${safe(mark.quote)}”${mark.note ? `  ${safe(mark.note)}` : ''}`)
       }
       return 0
     })

@@ -20,18 +20,39 @@ ${LOCAL_HELP}
   -h, --help          show this text
 
 ${WHERE_HELP}`,
-  options: { role: oneOf('member', 'reader', 'moderator'), note: text, days: integer, json: flag, origin: text, ...LOCAL },
+  options: {
+    role: oneOf('member', 'reader', 'moderator'),
+    note: text,
+    days: integer,
+    json: flag,
+    origin: text,
+    ...LOCAL,
+  },
   async main({ operands, options }) {
     const [word, rest] = wordOf('invite', operands, ['create', 'list', 'remove'], 'create')
     if (rest.length !== (word === 'remove' ? 1 : 0))
-      throw new UsageError(word === 'remove' ? 'kaidoku invite remove: one NUMBER' : `kaidoku invite: what is '${rest[0]}' for?`)
+      throw new UsageError(
+        word === 'remove' ? 'kaidoku invite remove: one NUMBER' : `kaidoku invite: what is '${rest[0]}' for?`,
+      )
     const number = word === 'remove' ? numberOf('invite remove', rest[0], 'an invitation') : 0
     return withStore(options, async ({ store, by }) => {
       if (word === 'remove') await store.invitations.remove(by, number)
       else if (word === 'list') {
         const all = await store.invitations.list(by)
         if (options.json) printJson(all)
-        else printTable(all.map((each) => [each.id, each.role, each.usedBy ? `used by ${each.usedBy}` : each.expiresAtMs ? `until ${new Date(each.expiresAtMs).toISOString()}` : '', each.note]))
+        else
+          printTable(
+            all.map((each) => [
+              each.id,
+              each.role,
+              each.usedBy
+                ? `used by ${each.usedBy}`
+                : each.expiresAtMs
+                  ? `until ${new Date(each.expiresAtMs).toISOString()}`
+                  : '',
+              each.note,
+            ]),
+          )
       } else {
         const { id, code } = await store.invitations.create(by, {
           role: options.role ?? 'member',

@@ -38,7 +38,9 @@ ${WHERE_HELP}`,
     }
     if (rest.length !== 1) throw new UsageError('kaidoku keywords edit: name one file')
     if (options.server !== undefined) throw new UsageError('kaidoku keywords edit: not through a server')
-    const groups = groupsOf(rest[0]!, await readFile(rest[0] === '-' ? 0 : rest[0]!, 'utf8').catch(unreadable(rest[0]!)))
+    const file = rest[0]!
+    const source = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8').catch(unreadable(file))
+    const groups = groupsOf(file, source)
     return withStore(options, async ({ store, by }) => {
       await store.keywords.editGroups(by, groups)
       print(`${groups.length} groups`)
@@ -66,8 +68,10 @@ function groupsOf(file: string, source: string): EditedGroup[] {
   const isText = (each: unknown) => typeof each === 'string' && each !== ''
   for (const [i, group] of (Array.isArray(value) ? value : [undefined]).entries()) {
     const { names, keywords } = (group ?? {}) as { names?: Record<string, unknown>; keywords?: unknown }
-    const good = isText(names?.['en']) && Object.values(names!).every(isText) && Array.isArray(keywords) && keywords.every(isText)
-    if (!good) throw new LibraryError(`${file}: group ${i + 1}: {"names": {"en": ...}, "keywords": [...]} is what is wanted`)
+    const good =
+      isText(names?.['en']) && Object.values(names!).every(isText) && Array.isArray(keywords) && keywords.every(isText)
+    if (!good)
+      throw new LibraryError(`${file}: group ${i + 1}: {"names": {"en": ...}, "keywords": [...]} is what is wanted`)
   }
   // The index as --json prints it is taken too.
   return value as EditedGroup[]

@@ -50,7 +50,12 @@ ${WHERE_HELP}`,
     const state = unread ? 'unread' : options.state
     return withLibrary(options, async (library) => {
       const { data: _, as: __, server: ___, token: ____, state: _____, ...named } = rest
-      const words: ListWords = { ...named, ...(all ? { all } : {}), ...(state ? { state } : {}), limit: Math.min(limit || 200, 200) }
+      const words: ListWords = {
+        ...named,
+        ...(all ? { all } : {}),
+        ...(state ? { state } : {}),
+        limit: Math.min(limit || 200, 200),
+      }
       const items = []
       let page = await library.list(words)
       for (;;) {

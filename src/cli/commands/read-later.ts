@@ -1,3 +1,8 @@
 import { markCommand } from '../library/mark.ts'
 
-export const readLater = markCommand('read-later', 'readLater', 'Mark bookmarks to be read later.', 'not to be read any more')
+export const readLater = markCommand(
+  'read-later',
+  'readLater',
+  'Mark bookmarks to be read later.',
+  'not to be read any more',
+)

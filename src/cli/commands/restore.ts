@@ -14,7 +14,8 @@ Put a backup into an empty library, wholly or not at all.
   -d, --data=DIR      the library's folder (default data/, or KAIDOKU_DATA)
   -h, --help          show this text
 
-${WHERE_HELP} Everybody signs in anew: kaidoku users link makes a way in.`,
+${WHERE_HELP}
+Everybody signs in anew: kaidoku users link makes a way in.`,
   options: { yes: flag, quiet: flag, data: text },
   async main({ operands, options }) {
     const [file] = operands
@@ -25,7 +26,9 @@ ${WHERE_HELP} Everybody signs in anew: kaidoku users link makes a way in.`,
     try {
       const counts = await restore(store, file, { replace: options.yes ?? false })
       if (!options.quiet)
-        print(`${counts['users']} users, ${counts['entries']} entries, ${counts['bookmarks']} bookmarks, ${counts['page_versions']} pages`)
+        print(
+          `${counts['users']} users, ${counts['entries']} entries, ${counts['bookmarks']} bookmarks, ${counts['page_versions']} pages`,
+        )
       return 0
     } catch (error) {
       if (error instanceof BackupError && /isn’t empty/u.test(error.message))

@@ -22,7 +22,9 @@ Exit status: 0 something was found, 1 nothing.`,
   options: { limit: integer, cursor: text, json: flag, ...ANYWHERE },
   async main({ operands, options }) {
     // A shell has taken the quotes of "a phrase" already.
-    const query = operands.map((word) => (/^[^":()]*\s[^":()]*$/u.test(word) && operands.length > 1 ? `"${word}"` : word)).join(' ')
+    const query = operands
+      .map((word) => (/^[^":()]*\s[^":()]*$/u.test(word) && operands.length > 1 ? `"${word}"` : word))
+      .join(' ')
     if (query.trim() === '') throw new UsageError('kaidoku search: what for?')
     return withLibrary(options, async (library) => {
       const page = await library.search(query, Math.min(options.limit ?? 20, 100) || 100, options.cursor)

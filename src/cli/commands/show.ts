@@ -25,15 +25,23 @@ A comment's number is what kaidoku star wants. ${WHERE_HELP}`,
         return 0
       }
       printEntry(entry)
-      const about = [entry.author, entry.lang, entry.medium, entry.readingMinutes ? `${entry.readingMinutes} minutes` : '']
+      const about = [
+        entry.author,
+        entry.lang,
+        entry.medium,
+        entry.readingMinutes ? `${entry.readingMinutes} minutes` : '',
+      ]
       print(`  ${paint('dim', safe(about.filter(Boolean).join('  ')))}`)
       if (entry.excerpt) print(`\n${safe(entry.excerpt)}`)
       if (entry.bookmark?.note) print(`\n${entry.bookmark.note.split('\n').map(safe).join('\n')}`)
       if (comments.items.length > 0) print()
       for (const said of comments.items)
-        print(`${said.id}  ${paint('bold', safe(said.user.handle))}  ${saidOf(said)}${said.stars > 0 ? `  ★${said.stars}` : ''}`)
+        print(
+          `${said.id}  ${paint('bold', safe(said.user.handle))}  ${saidOf(said)}${said.stars > 0 ? `  ★${said.stars}` : ''}`,
+        )
       if (highlights.length > 0) print()
-      for (const mark of highlights) print(`${mark.id}  “${safe(mark.quote)}”${mark.note ? `  ${safe(mark.note)}` : ''}`)
+      for (const mark of highlights)
+        print(`${mark.id}  “${safe(mark.quote)}”${mark.note ? `  ${safe(mark.note)}` : ''}`)
       return 0
     })
   },

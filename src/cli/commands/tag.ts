@@ -1,6 +1,14 @@
 import { foldKeyword } from '#reading/library'
 import { defineCommand, flag, UsageError } from '../command.ts'
-import { ANYWHERE, ANYWHERE_HELP, type EntryJson, LibraryError, WHERE_HELP, withLibrary, wordOf } from '../library/index.ts'
+import {
+  ANYWHERE,
+  ANYWHERE_HELP,
+  type EntryJson,
+  LibraryError,
+  WHERE_HELP,
+  withLibrary,
+  wordOf,
+} from '../library/index.ts'
 import { printJson, printTable } from '../library/print.ts'
 import { print } from '../terminal.ts'
 

@@ -21,7 +21,8 @@ ${WHERE_HELP}`,
   async main({ operands, options }) {
     const [word, rest] = wordOf('token', operands, ['list', 'create', 'revoke'], 'list')
     if (word === 'create' && rest.length !== 1) throw new UsageError('kaidoku token create: one NAME')
-    if (word === 'revoke' && rest.length === 0) throw new UsageError('kaidoku token revoke: which? kaidoku token lists them')
+    if (word === 'revoke' && rest.length === 0)
+      throw new UsageError('kaidoku token revoke: which? kaidoku token lists them')
     const numbers = word === 'revoke' ? rest.map((each) => numberOf('token revoke', each, 'a token')) : []
     return withLibrary(
       options,
@@ -30,7 +31,16 @@ ${WHERE_HELP}`,
         if (word === 'list') {
           const all = await library.tokens()
           if (options.json) printJson(all)
-          else printTable(all.map((each) => [each.id, each.scopes.join(','), each.lastUsedAt ?? 'never used', each.expiresAt ?? '', each.name]))
+          else
+            printTable(
+              all.map((each) => [
+                each.id,
+                each.scopes.join(','),
+                each.lastUsedAt ?? 'never used',
+                each.expiresAt ?? '',
+                each.name,
+              ]),
+            )
         } else if (word === 'create') {
           const scopes = options.scope === undefined ? (['read', 'write'] as const) : [options.scope]
           const made = await library.createToken(rest[0]!, [...scopes], options.days)

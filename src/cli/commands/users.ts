@@ -1,6 +1,6 @@
 import { ROLES } from '#reading/store'
 import { defineCommand, flag, oneOf, text, UsageError } from '../command.ts'
-import { LOCAL, LOCAL_HELP, LibraryError, WHERE_HELP, wordOf } from '../library/index.ts'
+import { LibraryError, LOCAL, LOCAL_HELP, WHERE_HELP, wordOf } from '../library/index.ts'
 import { type Local, withStore } from '../library/local.ts'
 import { printJson, printTable } from '../library/print.ts'
 import { print, printError } from '../terminal.ts'
@@ -15,7 +15,8 @@ export const users = defineCommand({
        kaidoku users [OPTION]... ban|unban NAME
        kaidoku users [OPTION]... link [NAME]
        kaidoku users [OPTION]... remove NAME
-Accounts of the room: list, add, give a role (${ROLES.join(', ')}), shut out, let in again, remove.
+Accounts of the room: list, add, give a role, shut out, let in again, remove.
+Roles: ${ROLES.join(', ')}.
 link prints a link that signs somebody in, once and within 15 minutes: the way in for an owner who lost the session.
 
   -r, --role=NAME     with add: its role (default member)
@@ -33,9 +34,12 @@ server, make the link, start it again.`,
     const [word, names] = wordOf('users', operands, WORDS, 'list')
     const wanted = word === 'list' ? [0, 0] : word === 'role' ? [2, 2] : word === 'link' ? [0, 1] : [1, 1]
     if (names.length < wanted[0]! || names.length > wanted[1]!)
-      throw new UsageError(`kaidoku users ${word}: ${wanted[1] === 0 ? 'no name here' : word === 'role' ? 'NAME and ROLE' : 'one NAME'}`)
+      throw new UsageError(
+        `kaidoku users ${word}: ${wanted[1] === 0 ? 'no name here' : word === 'role' ? 'NAME and ROLE' : 'one NAME'}`,
+      )
     const role = word === 'role' ? ROLES.find((each) => each === names[1]) : options.role
-    if (word === 'role' && !role) throw new UsageError(`kaidoku users role: '${names[1]}' is not one of ${ROLES.join(', ')}`)
+    if (word === 'role' && !role)
+      throw new UsageError(`kaidoku users role: '${names[1]}' is not one of ${ROLES.join(', ')}`)
     if (word === 'remove' && !options.yes)
       throw new UsageError(`kaidoku users remove: all that is theirs goes too, for good; say --yes`)
     return withStore(
@@ -44,8 +48,24 @@ server, make the link, start it again.`,
         const { store, by } = local
         if (word === 'list') {
           const all = await store.people.list()
-          if (options.json) printJson(all.map(({ createdAtMs, seenAtMs, ...each }) => ({ ...each, createdAt: iso(createdAtMs), seenAt: seenAtMs === undefined ? null : iso(seenAtMs) })))
-          else printTable(all.map((each) => [each.handle, each.role, each.banned ? 'shut out' : '', each.name, each.seenAtMs === undefined ? '' : iso(each.seenAtMs)]))
+          if (options.json)
+            printJson(
+              all.map(({ createdAtMs, seenAtMs, ...each }) => ({
+                ...each,
+                createdAt: iso(createdAtMs),
+                seenAt: seenAtMs === undefined ? null : iso(seenAtMs),
+              })),
+            )
+          else
+            printTable(
+              all.map((each) => [
+                each.handle,
+                each.role,
+                each.banned ? 'shut out' : '',
+                each.name,
+                each.seenAtMs === undefined ? '' : iso(each.seenAtMs),
+              ]),
+            )
           return 0
         }
         if (word === 'add') {

@@ -11,8 +11,9 @@ export const webhook = defineCommand({
        kaidoku webhook [OPTION]... add URL
        kaidoku webhook [OPTION]... remove NUMBER...
 Addresses that are told of what you do. The secret that add prints signs what is sent; it isn't shown again.
+Events: ${EVENTS.join(', ')}.
 
-  -e, --event=NAMES   with add: comma between (default all: ${EVENTS.join(', ')})
+  -e, --event=NAMES   with add: comma between (default all)
   -j, --json          as JSON
 ${ANYWHERE_HELP}
   -h, --help          show this text
@@ -22,11 +23,13 @@ ${WHERE_HELP}`,
   async main({ operands, options }) {
     const [word, rest] = wordOf('webhook', operands, ['list', 'add', 'remove'], 'list')
     const url = word === 'add' ? addressOf('webhook add', rest) : ''
-    if (word === 'remove' && rest.length === 0) throw new UsageError('kaidoku webhook remove: which? kaidoku webhook lists them')
+    if (word === 'remove' && rest.length === 0)
+      throw new UsageError('kaidoku webhook remove: which? kaidoku webhook lists them')
     const numbers = word === 'remove' ? rest.map((each) => numberOf('webhook remove', each, 'a webhook')) : []
     const events = options.event?.split(',').map((each) => each.trim()) ?? EVENTS
     const unknown = events.find((each) => !EVENTS.includes(each))
-    if (unknown !== undefined) throw new UsageError(`kaidoku webhook: --event: '${unknown}' is not one of ${EVENTS.join(', ')}`)
+    if (unknown !== undefined)
+      throw new UsageError(`kaidoku webhook: --event: '${unknown}' is not one of ${EVENTS.join(', ')}`)
     return withLibrary(
       options,
       async (library) => {
@@ -41,7 +44,16 @@ ${WHERE_HELP}`,
         } else if (word === 'list') {
           const all = await library.webhooks()
           if (options.json) printJson(all)
-          else printTable(all.map((each) => [each.id, each.active ? '' : 'off', each.lastStatus ?? 'never sent', each.events.join(','), each.url]))
+          else
+            printTable(
+              all.map((each) => [
+                each.id,
+                each.active ? '' : 'off',
+                each.lastStatus ?? 'never sent',
+                each.events.join(','),
+                each.url,
+              ]),
+            )
         }
         return 0
       },

@@ -191,7 +191,7 @@ export function openLibrary(options: WhereOptions, make = false): Promise<Librar
   const server = options.server ?? (options.data === undefined ? process.env['KAIDOKU_SERVER'] : undefined)
   if (server === undefined) return openLocal(options, make)
   if (options.data !== undefined) throw new UsageError('kaidoku: --data or --server, not both')
-  if (options.as !== undefined) throw new UsageError("kaidoku: --as: with --server, the token says who one is")
+  if (options.as !== undefined) throw new UsageError('kaidoku: --as: with --server, the token says who one is')
   const token = options.token ?? process.env['KAIDOKU_TOKEN']
   if (!token) throw new UsageError(`kaidoku: --server: a token is needed: --token=TOKEN or KAIDOKU_TOKEN`)
   return Promise.resolve(openRemote(server, token))

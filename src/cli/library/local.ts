@@ -19,21 +19,32 @@ export interface Local {
 export const whereOf = (options: WhereOptions) =>
   options.data === undefined ? databaseFromEnvironment(process.env) : { folder: options.data }
 
-/** Opens the database; the owner's account is made if there is nobody, as a first start does. */
+/** How it is opened: a test puts one in memory in its place. */
+export const opening = { open: openStore }
+
+/** Opens the database, and nobody's account. */
+export function openRaw(options: WhereOptions): Promise<Store> {
+  const where = whereOf(options)
+  return opening.open(where).catch((error: Error) => {
+    if (error.name === 'DatabaseBusy')
+      throw new LibraryError(
+        `${error.message}. A library that is being served can be asked through its server: --server=http://localhost:3000 --token=TOKEN (the page Settings, Tokens makes one)`,
+      )
+    if (where.url !== undefined && UNREACHABLE.test(causes(error)))
+      throw new LibraryError(`DATABASE_URL: ${causes(error)}`)
+    throw error
+  })
+}
+
+// What a server that isn't there, or isn't ours, says.
+const UNREACHABLE = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|password|does not exist|Invalid URL/u
+
+/** As openRaw; the owner's account is made if there is nobody, as a first start does. */
 export async function openStoreFor(options: WhereOptions, make: boolean): Promise<Local> {
   const where = whereOf(options)
   if (!make && where.folder !== undefined && !existsSync(join(where.folder, 'postgres')))
     throw new LibraryError(`${where.folder}: there is no library; kaidoku serve, add or import makes one`)
-  const store = await openStore(where).catch((error: Error) => {
-    if (error.name === 'DatabaseBusy')
-      throw new LibraryError(
-        `${error.message}. To act on a library that is being served, ask the server: --server=http://localhost:3000 --token=TOKEN (its page Settings, Tokens makes one)`,
-      )
-    // A server that doesn't answer: what it is called, without its password.
-    if (where.url !== undefined && /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|password|does not exist/u.test(`${causes(error)}`))
-      throw new LibraryError(`DATABASE_URL: ${causes(error)}`)
-    throw error
-  })
+  const store = await openRaw(options)
   try {
     const account = await whoActs(store, options.as)
     return { store, by: account.id, account, url: where.url, close: () => store.close() }
@@ -61,7 +72,11 @@ async function whoActs(store: Store, name: string | undefined): Promise<Account>
 }
 
 /** Opens it, works, and closes it whatever came of that. */
-export async function withStore<T>(options: WhereOptions, work: (local: Local) => Promise<T>, make = false): Promise<T> {
+export async function withStore<T>(
+  options: WhereOptions,
+  work: (local: Local) => Promise<T>,
+  make = false,
+): Promise<T> {
   const local = await openStoreFor(options, make)
   try {
     return await work(local)

@@ -29,7 +29,9 @@ export function printEntry(entry: EntryJson): void {
   print(paint('bold', safe(entry.title || entry.bookmark?.title || entry.url)))
   const said = entry.bookmark ?? entry.saved
   const users = entry.users === 1 ? '1 user' : `${entry.users} users`
-  print(`  ${safe(entry.url)}  ${paint('dim', `${day(said?.createdAt ?? entry.addedAt)}  ${users}${entry.dead ? '  dead' : ''}`)}`)
+  print(
+    `  ${safe(entry.url)}  ${paint('dim', `${day(said?.createdAt ?? entry.addedAt)}  ${users}${entry.dead ? '  dead' : ''}`)}`,
+  )
   const words = said ? saidOf(said) : ''
   const flags = entry.bookmark ? flagsOf(entry.bookmark) : ''
   if (words || flags) print(`  ${words}${words && flags ? '  ' : ''}${paint('cyan', flags)}`)
@@ -40,9 +42,18 @@ export function printTable(rows: readonly (readonly (string | number)[])[]): voi
   const cells = rows.map((row) => row.map((cell) => safe(String(cell))))
   const widths = cells[0]?.map((_, i) => Math.max(...cells.map((row) => widthOf(row[i]!)))) ?? []
   for (const row of cells)
-    print(row.map((cell, i) => (i === row.length - 1 ? cell : cell + ' '.repeat(widths[i]! - widthOf(cell)))).join('  '))
+    print(
+      row.map((cell, i) => (i === row.length - 1 ? cell : cell + ' '.repeat(widths[i]! - widthOf(cell)))).join('  '),
+    )
 }
 
 /** Columns of a terminal that a text takes: those of East Asia take two. */
 const widthOf = (text: string) =>
-  [...text].reduce((sum, char) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(char) ? 2 : 1), 0)
+  [...text].reduce(
+    (sum, char) =>
+      sum +
+      (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(char)
+        ? 2
+        : 1),
+    0,
+  )

@@ -21,7 +21,9 @@ export function openRemote(server: string, token: string): Library {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     }).catch((error: Error) => {
-      throw new LibraryError(`${server} doesn't answer: ${(error.cause as Error | undefined)?.message || error.message}`)
+      throw new LibraryError(
+        `${server} doesn't answer: ${(error.cause as Error | undefined)?.message || error.message}`,
+      )
     })
     const text = await answer.text()
     if (answer.status === 404 && method === 'GET') return undefined
@@ -75,7 +77,8 @@ export function openRemote(server: string, token: string): Library {
     subscribe: (url, about) => send('POST', '/feeds', { url, ...about }),
     unsubscribe: (id) => send('DELETE', `/feeds/${id}`),
     tokens: () => get('/tokens'),
-    createToken: (name, scopes, days) => send('POST', '/tokens', { name, scopes, ...(days === undefined ? {} : { days }) }),
+    createToken: (name, scopes, days) =>
+      send('POST', '/tokens', { name, scopes, ...(days === undefined ? {} : { days }) }),
     removeToken: (id) => send('DELETE', `/tokens/${id}`),
     webhooks: () => get('/webhooks'),
     createWebhook: (url, events) => send('POST', '/webhooks', { url, events }),

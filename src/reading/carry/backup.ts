@@ -144,8 +144,14 @@ export async function verifyBackup(path: string): Promise<{ head: Head; counts: 
   throw new BackupError(`${path}: it ends before its end`)
 }
 
-/** Puts a backup into an empty library, wholly or not at all; how many rows each table got. */
-export async function restore(store: Store, path: string): Promise<Record<string, number>> {
+/**
+ * Puts a backup into an empty library, or in the place of all that is in it; wholly or not at all. How many rows each table got.
+ */
+export async function restore(
+  store: Store,
+  path: string,
+  options: { replace?: boolean } = {},
+): Promise<Record<string, number>> {
   const { head, counts } = await verifyBackup(path)
   await store.db.transaction(async (tx) => {
     const { rows: ran } = await tx.execute<{ name: string }>(sql`select name from migrations`)
@@ -156,13 +162,18 @@ export async function restore(store: Store, path: string): Promise<Record<string
       throw new BackupError(`${path}: made by an older Kaidoku, and its tables have changed; restore it with that one`)
     const { rows } = await tx.execute<{ users: number }>(sql`
       select ((select count(*) from users) + (select count(*) from bookmarks))::int as users`)
-    if (rows[0]!.users > 0) throw new BackupError('the library isn’t empty: restore into a new folder or database')
+    if (rows[0]!.users > 0 && !options.replace)
+      throw new BackupError('the library isn’t empty: restore into a new folder or database')
     const tables = await tablesOf(tx)
     const all = sql.join(
       tables.map((table) => name(table.name)),
       sql`, `,
     )
     await tx.execute(sql`truncate ${all} cascade`)
+    // What belongs to the library that was.
+    await tx.execute(sql`delete from sessions`)
+    await tx.execute(sql`delete from verifications`)
+    await tx.execute(sql`delete from jobs`)
     // What triggers count is in the backup already.
     for (const table of tables) await tx.execute(sql`alter table ${name(table.name)} disable trigger user`)
     let columns: string[] = []

@@ -15,8 +15,15 @@ import { addDue, feedHandler, fetchHandler, linkHandler, type WebOptions } from 
 import { createBossQueue, createTableQueue, type Handler, type Queue } from './queue.ts'
 import { webhookHandler } from './webhooks.ts'
 
-export { beginImport, IMPORT_BYTES_MAX, IMPORT_CHUNK, placeText, toNewBookmark } from './import.ts'
-export { savePage, type WebOptions } from './pages.ts'
+export {
+  beginImport,
+  IMPORT_BYTES_MAX,
+  IMPORT_CHUNK,
+  importHandler,
+  placeText,
+  toNewBookmark,
+} from './import.ts'
+export { feedHandler, savePage, type WebOptions } from './pages.ts'
 export { createBossQueue, createTableQueue, type Handler, type Outcome, type Queue, type QueuedJob } from './queue.ts'
 export { announce, refusedAddress, signature } from './webhooks.ts'
 

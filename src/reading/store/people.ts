@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
+import { forget, kept } from './forget.ts'
 import { accounts, ROLES, sessions, users, verifications } from './schema-people.ts'
 
 export { ROLES }
@@ -56,6 +57,10 @@ export interface People {
   find(who: { id: number } | { handle: string }): Promise<Account | undefined>
   /** Makes the owner's account if there is nobody yet; undefined if there is. Of two at once, one makes it. */
   createOwner(handle: string, name: string): Promise<Account | undefined>
+  /** Makes an account that a link opens (see createLink); by an owner. */
+  create(actor: number, handle: string, role: Role): Promise<Account>
+  /** How much of whom there is, by what it is. */
+  kept(id: number): Promise<Record<string, number>>
   /** The acting user must be an owner; the last owner stays one. */
   setRole(actor: number, id: number, role: Role): Promise<void>
   /** The acting user must be an owner, or a moderator and the other neither. The banned one's sessions end. */
@@ -106,6 +111,9 @@ const toAccount = (row: AccountRow): Account => ({
   canSignIn: row.can_sign_in,
 })
 
+// As the pages have it.
+const HANDLE = /^[a-z0-9](?:[a-z0-9_.-]{0,28}[a-z0-9])?$/u
+
 const linkOf = (code: string) => `sign-in-link:${createHash('sha256').update(code).digest('hex')}`
 
 /** The methods on the tables of people. */
@@ -143,6 +151,21 @@ export function createPeople(db: Database): People {
         where not exists (select from users) on conflict do nothing returning id`)
       return rows[0] && this.find({ id: Number(rows[0].id) })
     },
+    async create(actor, handle, role) {
+      if ((await roleOf(db, actor)) !== 'owner') throw new PeopleError('not-allowed', 'only an owner makes accounts')
+      const name = handle.toLowerCase()
+      if (!HANDLE.test(name))
+        throw new PeopleError(
+          'not-allowed',
+          `'${handle}': a name is 1 to 30 of a-z, 0-9, _ . and -, not . or - at its ends`,
+        )
+      const { rows } = await db.execute<{ id: number }>(sql`
+        insert into users (name, email, username, display_username, role)
+        values (${handle}, ${`${name}@users.invalid`}, ${name}, ${handle}, ${role}) on conflict do nothing returning id`)
+      if (!rows[0]) throw new PeopleError('not-allowed', `there is somebody called '${handle}' already`)
+      return (await this.find({ id: Number(rows[0].id) }))!
+    },
+    kept: (id) => kept(db, id),
     setRole: (actor, id, role) =>
       db.transaction(async (tx) => {
         if ((await roleOf(tx, actor)) !== 'owner') throw new PeopleError('not-allowed', 'only an owner gives roles')
@@ -178,8 +201,7 @@ export function createPeople(db: Database): People {
           const { rows } = await tx.execute<{ n: number }>(sql`select count(*)::int as n from users`)
           if (rows[0]!.n > 1) throw new PeopleError('last-owner', 'the last owner gives the room to another first')
         }
-        const { rows } = await tx.execute(sql`delete from users where id = ${id} returning id`)
-        if (rows.length === 0) throw new PeopleError('no-such-user', 'there is nobody of this number')
+        if (!(await forget(tx, id))) throw new PeopleError('no-such-user', 'there is nobody of this number')
       }),
     async sessions(actor) {
       const { rows } = await db.execute<{
