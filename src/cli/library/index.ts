@@ -188,7 +188,7 @@ export interface WhereOptions {
 
 /** Opens the library that options and environment name; `make`: an empty one, if there is none. */
 export function openLibrary(options: WhereOptions, make = false): Promise<Library> {
-  const server = options.server ?? (options.data === undefined ? process.env['KAIDOKU_SERVER'] : undefined)
+  const server = options.server ?? (options.data === undefined ? process.env['KAIDOKU_SERVER'] || undefined : undefined)
   if (server === undefined) return openLocal(options, make)
   if (options.data !== undefined) throw new UsageError('kaidoku: --data or --server, not both')
   if (options.as !== undefined) throw new UsageError('kaidoku: --as: with --server, the token says who one is')
