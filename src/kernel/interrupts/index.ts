@@ -11,6 +11,7 @@ import { installInside } from './inside.ts'
 import { interruptsOf } from './irqs.ts'
 import { type RunningInterrupts, runningOf } from './running.ts'
 import { showInterrupts, showSoftirqs, showStat } from './show.ts'
+import { installVmstat } from './vmstat.ts'
 
 export { Interrupts, type IrqDescriptor, interruptsOf } from './irqs.ts'
 export { type RunningInterrupts, runningOf } from './running.ts'
@@ -45,6 +46,8 @@ export const interrupts: Room = {
     slot.card = (host, name, nth) => runningOf(host)?.card(name, nth)
     slot.stat = (host) => showStat(looked(host))
     image.profiles.add('linux-2.6.18')
+    image.profiles.add('netbsd')
+    installVmstat(image)
     insideViews(image).set('interrupts', {
       columns: ['IRQ', 'controller', 'flow', 'handlers', 'processor', 'count'],
       look(host) {

@@ -7,6 +7,7 @@
  *
  * Linux 6.1 arch/x86/kernel/irq.c: common_interrupt(); kernel/softirq.c: irq_exit_rcu(); kernel/time/tick-sched.c.
  */
+import { parseDuration } from '#base/text'
 import {
   type CardHooks,
   type CpuObserver,
@@ -27,6 +28,7 @@ import { type FlowHost, handleIrq, threadDone } from './flow.ts'
 import { Ftrace } from './ftrace.ts'
 import { type Interrupts, type IrqDescriptor, type IrqReturn, interruptsOf } from './irqs.ts'
 import { type Napi, type NapiLimits, Softnet } from './napi.ts'
+import { type Handle, IPL, IPL_NAMES, type Mutex, NetbsdCpu } from './netbsd.ts'
 import { SOFTIRQS } from './show.ts'
 import { NET_RX, RCU, SCHED, Softirqs, type Tasklet, TIMER, type Work } from './softirq.ts'
 import { cpuOf, Wiring } from './wiring.ts'
@@ -100,6 +102,8 @@ export class RunningInterrupts implements FlowHost, CpuObserver {
   /** The interrupt whose line something holds. */
   #held = -1
   readonly cards: Card[] = []
+  /** On `kernel: netbsd`: its processors, and what may run on each. */
+  readonly netbsd: { cpu: NetbsdCpu; clock: Handle; nets: Map<Napi, Handle>; lock: Mutex }[] = []
 
   constructor(host: Host) {
     this.host = host
@@ -116,6 +120,7 @@ export class RunningInterrupts implements FlowHost, CpuObserver {
       external: (cpu) => this.#external(this.cpus[cpu]!),
       nmi: (cpu) => this.#nmi(this.cpus[cpu]!),
     })
+    if (host.profile === 'netbsd') for (const { number } of this.cpus) this.netbsd.push(this.#createNetbsd(number))
     for (const cpu of this.cpus) setUpProcessor(cpu.processor, cpu.number)
     this.#ready = true
     this.#holdLines()
@@ -151,6 +156,47 @@ export class RunningInterrupts implements FlowHost, CpuObserver {
       act: (kind) => this.#act(this.cpus[number]!, kind),
     })
     return new Cpu(number, softirqs, softnet)
+  }
+
+  #createNetbsd(number: number) {
+    const cpu = new NetbsdCpu(number, ({ lwp, ipl, what }) => {
+      this.step(`${lwp}, ${IPL_NAMES[ipl]}`, what)
+      this.clockNs += COST_NS.softirq
+    })
+    const clock = cpu.establish('clk', 'callout_softclock', function* () {})
+    return { cpu, clock, nets: new Map<Napi, Handle>(), lock: { name: 'softnet_lock', owner: undefined } }
+  }
+
+  /** The network's part of a card's interrupt: softnet_lock first, which a flaw `softnet-lock: TIME` lets another have. */
+  #netHandle(napi: Napi): Handle {
+    const { cpu, nets, lock } = this.netbsd[this.#cpu.number]!
+    let handle = nets.get(napi)
+    if (!handle) {
+      handle = cpu.establish('net', `${napi.device}: receive`, function* () {
+        yield lock
+        while (napi.poll(napi.weight) > 0);
+        napi.scheduled = false
+        napi.complete()
+        lock.owner = undefined
+      })
+      nets.set(napi, handle)
+    }
+    return handle
+  }
+
+  /** What waits for the level to fall; and if it blocks, until who has the lock gives it back. */
+  *#netbsdWork(number: number): Work {
+    const { cpu, lock } = this.netbsd[number]!
+    const holdNs = parseDuration(this.host.hardware.flaws['softnet-lock'] ?? '')
+    const { name, pid } = this.currentOf(number)
+    cpu.lwp = pid === 0 ? `idle/${number}` : name
+    if (holdNs !== undefined && cpu.softints.net.pending && lock.owner === undefined) lock.owner = cpu.lwp
+    cpu.splx(IPL.NONE)
+    yield COST_NS.packet
+    if (holdNs === undefined || lock.owner !== cpu.lwp) return
+    yield holdNs
+    cpu.mutexExit(lock)
+    yield COST_NS.packet
   }
 
   /** The tick's handler, when no local APIC ticks. */
@@ -300,7 +346,10 @@ export class RunningInterrupts implements FlowHost, CpuObserver {
       const descriptor = irq === undefined ? undefined : this.interrupts.get(irq)
       if (descriptor) {
         this.step('kernel', `vector ${vector.toString(16)}h is irq ${irq}`)
+        const netbsd = this.netbsd[cpu.number]
+        const old = netbsd?.cpu.splraise(IPL.VM) ?? 0
         handleIrq(this, descriptor)
+        if (netbsd) netbsd.cpu.ipl = old
       } else {
         if (vector === 0xff) this.interrupts.countLocal('SPU', cpu.number)
         else this.interrupts.totals.ERR++
@@ -310,7 +359,8 @@ export class RunningInterrupts implements FlowHost, CpuObserver {
     this.clockNs += COST_NS.leave
     cpu.inHardirq = false
     cpu.busyUntilNs = this.clockNs
-    const pending = cpu.softirqs.pending !== 0 && !cpu.softirqs.running && !cpu.softirqs.byThread && !cpu.work
+    const waits = cpu.softirqs.pending !== 0 || this.netbsd[cpu.number]?.cpu.pending === true
+    const pending = waits && !cpu.softirqs.running && !cpu.softirqs.byThread && !cpu.work
     for (const text of leaveKernel(cpu.processor, pending)) this.step('processor', text)
     this.#cpu = before
     if (pending) this.#startSoftirqs(cpu)
@@ -318,8 +368,10 @@ export class RunningInterrupts implements FlowHost, CpuObserver {
 
   /** Those of a tick are over at once; what a card brings is done when its time has come. */
   #startSoftirqs(cpu: Cpu): void {
-    cpu.work = cpu.softirqs.run()
-    if (this.#settling || !(cpu.softirqs.pending & (1 << NET_RX))) {
+    const netbsd = this.netbsd[cpu.number]
+    cpu.work = netbsd ? this.#netbsdWork(cpu.number) : cpu.softirqs.run()
+    const later = netbsd ? netbsd.cpu.softints.net.pending : (cpu.softirqs.pending & (1 << NET_RX)) !== 0
+    if (this.#settling || !later) {
       for (const ns of cpu.work) this.clockNs += ns
       cpu.work = undefined
       cpu.busyUntilNs = this.clockNs
@@ -343,17 +395,18 @@ export class RunningInterrupts implements FlowHost, CpuObserver {
     const before = this.#cpu
     this.#cpu = cpu
     this.clockNs = Math.max(this.host.sim.nowNs, cpu.busyUntilNs)
+    const netbsd = this.netbsd[cpu.number]
     if (!cpu.work) {
-      if (cpu.softirqs.pending === 0) return
+      if (cpu.softirqs.pending === 0 && !netbsd?.cpu.pending) return
       if (cpu.softirqs.byThread) this.step('softirq', `ksoftirqd/${cpu.number} runs`)
-      cpu.work = cpu.softirqs.run()
+      cpu.work = netbsd ? this.#netbsdWork(cpu.number) : cpu.softirqs.run()
     }
     const { value, done } = cpu.work.next()
     if (done) cpu.work = undefined
     else this.clockNs += value
     cpu.busyUntilNs = this.clockNs
     this.#cpu = before
-    if (!done || cpu.softirqs.pending !== 0) this.#later(cpu)
+    if (!done || cpu.softirqs.pending !== 0 || netbsd?.cpu.pending) this.#later(cpu)
   }
 
   // Ticks.
@@ -456,6 +509,11 @@ export class RunningInterrupts implements FlowHost, CpuObserver {
       this.step('kernel', 'hrtimer_interrupt: a process is woken')
       return
     }
+    const netbsd = this.netbsd[cpu.number]
+    if (netbsd) {
+      netbsd.cpu.schedule(netbsd.clock)
+      return
+    }
     const jiffy = Math.round((this.clockNs - this.host.bootedNs) / JIFFY_NS)
     this.step('kernel', 'hrtimer_interrupt: tick_sched_timer')
     // The watchdog of clocksources and others of the wheel are due twice a second.
@@ -551,7 +609,9 @@ export class RunningInterrupts implements FlowHost, CpuObserver {
   }
 
   napiSchedule(napi: Napi): void {
-    this.#cpu.softnet.schedule(napi)
+    const netbsd = this.netbsd[this.#cpu.number]
+    if (netbsd) netbsd.cpu.schedule(this.#netHandle(napi))
+    else this.#cpu.softnet.schedule(napi)
   }
 
   /** What an interrupt interrupts. */
