@@ -60,7 +60,7 @@ Exit status: 0, or 1 if a feed can't be read.`,
         }
         for (const id of numbers) await library.unsubscribe(id)
         for (const feed of found)
-          await library.subscribe(feed.url, { title: feed.title, folder: feed.folders.join('/') })
+          await library.subscribe(feed.url, { title: feed.title, folder: feed.folders.at(-1) ?? '' })
         if (word === 'import') print(`${found.length} feeds`)
         const all = word === 'list' || word === 'export' ? await library.feeds() : []
         if (word === 'export')

@@ -13,6 +13,7 @@ import { parseOpml } from './services/opml.ts'
 import { pinboard } from './services/pinboard.ts'
 import { isPocket, parsePocket } from './services/pocket.ts'
 import { isRaindrop, parseRaindrop } from './services/raindrop.ts'
+import { isTable, parseTable } from './services/table.ts'
 import { wallabag } from './services/wallabag.ts'
 import { isZip, readZip, type ZipEntry } from './zip.ts'
 
@@ -50,6 +51,7 @@ const TEXT_FORMATS: readonly {
     parse: parseNetscape,
   },
   { format: 'pocket-csv', knows: (head) => isPocket(head), parse: (source) => parsePocket([{ source }]) },
+  { format: 'kaidoku-csv', knows: (head) => isTable(head), parse: parseTable },
   { format: 'raindrop-csv', knows: (head) => isRaindrop(head.split('\n', 1)[0]!), parse: parseRaindrop },
   { format: 'hatena-data', knows: (_, source) => isHatenaData(source), parse: parseHatenaData },
 ]

@@ -18,6 +18,7 @@ export const FORMATS = [
   'linkding-json',
   'opml',
   'kaidoku',
+  'kaidoku-csv',
 ] as const
 export type FormatName = (typeof FORMATS)[number]
 

@@ -4,6 +4,7 @@ import {
   COMMENT_MAX,
   commentLength,
   foldKeyword,
+  languageOf,
   NOTE_MAX,
   type OwnBookmark,
   parseAddress,
@@ -75,7 +76,8 @@ export async function saveBookmark(
     if (!before || !sameTags(before.tags, merged.tags)) await writeTags(tx, id, merged.tags)
     // What is said publicly may name a page that nobody has fetched yet.
     if (!merged.private && merged.title !== '') {
-      const { rows: named } = await tx.execute(sql`update entries set title = ${merged.title}
+      const { rows: named } = await tx.execute(sql`update entries set title = ${merged.title},
+          lang = case when lang = '' then ${languageOf(merged.title)} else lang end
         where id = ${entryId} and title = '' and kind = 'bookmark' returning id`)
       if (named.length > 0) await reindexEntry(tx, entryId)
     }

@@ -15,6 +15,7 @@ const NAMES: Record<FormatName, string> = {
   netscape: 'HTML (Netscape)',
   'hatena-atom': 'はてなブックマーク (Atom)',
   'hatena-data': 'はてなブックマーク (search.data)',
+  'kaidoku-csv': 'Kaidoku (CSV)',
   'pocket-csv': 'Pocket (CSV)',
   'pinboard-json': 'Pinboard (JSON)',
   'raindrop-csv': 'Raindrop.io (CSV)',
