@@ -111,7 +111,7 @@ export async function trending(): Promise<string[]> {
   trends = { untilMs: now + TRENDING_MS, words: before }
   try {
     const store = await currentStore()
-    trends.words = (await store.keywords.trending(now, 8)).map(({ name }) => name)
+    trends.words = (await store.keywords.trending(8, now)).map(({ name }) => name)
   } catch {
     trends.words = before
   }
