@@ -44,7 +44,10 @@ function template(name: string): (typeof DEVICES)[number] | undefined {
   return templates.get(name)
 }
 
-function spaceOf([, length, bars, registers]: (typeof DEVICES)[number]): ConfigSpace {
+/** Where routers keep which line each of their links is led to. */
+const ROUTES: Record<string, number[]> = { piix3: [0x60], 'ich9-lpc': [0x60, 0x68] }
+
+function spaceOf([name, length, bars, registers]: (typeof DEVICES)[number]): ConfigSpace {
   const space = new ConfigSpace(
     length,
     bars
@@ -68,6 +71,7 @@ function spaceOf([, length, bars, registers]: (typeof DEVICES)[number]): ConfigS
     }
   }
   space.standard()
+  for (const at of ROUTES[name] ?? []) space.allow(at, 4, 0x8f8f_8f8f)
   return space
 }
 
