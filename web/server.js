@@ -10,6 +10,8 @@ process.env.HOST ||= '127.0.0.1'
 process.env.PORT ||= '3000'
 process.env.KAIDOKU_ARTICLES ||= here('../articles')
 process.env.KAIDOKU_DATA ||= here('../data')
+// Files of bookmarks are large; what else is sent is held to less, in src/lib/server/guard.ts. The adapter's own is 512 KiB.
+process.env.BODY_SIZE_LIMIT ||= '129M'
 
 // What the Web calls us begins with http:// unless ORIGIN or a proxy's header says otherwise; the adapter would take https.
 const OURS = 'x-kaidoku-protocol'

@@ -10,7 +10,7 @@ import { type Locale, overwriteGetLocale } from '$lib/paraglide/runtime'
 import { serveProvider } from '$lib/server/auth.ts'
 import { createNonce, liftStyles, policyWith } from '$lib/server/csp.ts'
 import { serveFeed } from '$lib/server/feeds.ts'
-import { crossSite, servesHost } from '$lib/server/guard.ts'
+import { crossSite, refusedBody, servesHost } from '$lib/server/guard.ts'
 import { openRoom, queriesSoFar, roomIfOpen } from '$lib/server/room.ts'
 import { findUser } from '$lib/server/session.ts'
 
@@ -29,7 +29,14 @@ export const init: ServerInit = () => {
 }
 
 const refusal = (status: number, what: string) =>
-  new Response(`${what}\n`, { status, headers: { 'content-type': 'text/plain; charset=utf-8' } })
+  new Response(`${what}\n`, {
+    status,
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    },
+  })
 
 /** What a page elsewhere could make a browser send, and what a name that leads elsewhere could read, ends here. */
 const guard: Handle = ({ event, resolve }) => {
@@ -38,7 +45,11 @@ const guard: Handle = ({ event, resolve }) => {
   if (!servesHost(host, { host: env['HOST'], origin: env['ORIGIN'], names: env['KAIDOKU_HOSTS'] }))
     return refusal(421, 'this room is not known by that name; KAIDOKU_HOSTS or ORIGIN tells it its names')
   const why = crossSite(request, env['ORIGIN'])
-  return why === undefined ? resolve(event) : refusal(403, why)
+  if (why !== undefined) return refusal(403, why)
+  // PostgreSQL's text has none, and no page of ours has it in its address.
+  if (/%00/u.test(event.url.pathname + event.url.search)) return refusal(400, 'a NUL in the address')
+  const refused = refusedBody(request, event.url.pathname)
+  return refused ? refusal(...refused) : resolve(event)
 }
 
 const page: Handle = ({ event, resolve }) => {

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { requireWriter } from './bookmarks.ts'
 import type { Database } from './database.ts'
-import { requireModerator } from './keywords.ts'
+import { requireModerator, requireOwner } from './keywords.ts'
 import { array, json, ms, optionalMs, plain, Refusal } from './sql.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -168,7 +168,7 @@ export async function createInvitation(
   by: number,
   about: { role?: 'member' | 'reader' | 'moderator'; note?: string; expiresAtMs?: number },
 ): Promise<{ id: number; code: string }> {
-  await requireModerator(db, by)
+  await (about.role === 'moderator' ? requireOwner : requireModerator)(db, by)
   const code = randomBytes(18).toString('base64url')
   const { rows } = await db.execute<{ id: number }>(sql`
     insert into invitations (code_hash, created_by, role, note, expires_at)
@@ -246,9 +246,9 @@ export async function readRoomSetting<T>(db: Database, key: string): Promise<T |
   return rows[0]?.value
 }
 
-/** By a moderator. */
+/** By an owner. */
 export async function setRoomSetting(db: Database, by: number, key: string, value: unknown): Promise<void> {
-  await requireModerator(db, by)
+  await requireOwner(db, by)
   await db.execute(sql`
     insert into room_settings (key, value) values (${key}, ${json(value)}) on conflict (key) do update set value = excluded.value`)
 }

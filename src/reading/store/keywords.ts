@@ -142,6 +142,12 @@ export async function requireModerator(tx: Database, by: number): Promise<void> 
   if (rows.length === 0) throw new Refusal('forbidden', 'only a moderator may do this')
 }
 
+/** Refuses whoever isn't an owner of the room. */
+export async function requireOwner(tx: Database, by: number): Promise<void> {
+  const { rows } = await tx.execute(sql`select id from users where id = ${by} and role = 'owner' and not banned`)
+  if (rows.length === 0) throw new Refusal('forbidden', 'only an owner may do this')
+}
+
 export interface TrendingKeyword {
   name: string
   /** Users who bookmarked something of it publicly in these days. */

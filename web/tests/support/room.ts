@@ -1,13 +1,8 @@
 /** A built reading room with the fixtures in it, and a browser: for tests, benchmarks and pictures. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-// By its path: scripts run this too, and the house's names are those of the package above.
-import { openStore } from '../../../src/reading/store/index.ts'
+import { FIXTURES, openServer, unbuilt } from './server.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
@@ -16,13 +11,9 @@ const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 
 /** One line that says why no browser test can run, if none can. */
 export const unavailable =
-  CHROMIUM === undefined
-    ? 'skipped: no chromium in /usr/bin (apt-get install chromium)'
-    : existsSync(here('../../build/index.js'))
-      ? undefined
-      : 'skipped: the reading room isn’t built (npm run build -w web)'
+  CHROMIUM === undefined ? 'skipped: no chromium in /usr/bin (apt-get install chromium)' : unbuilt
 
-export const FIXTURES = here('../fixtures/articles')
+export { FIXTURES }
 
 export interface Room {
   address: string
@@ -45,25 +36,12 @@ export function launchBrowser(): Promise<Browser> {
 
 /** Starts the built server on a free port, with data of its own. */
 export async function openRoom(options: { articles?: string; bookmarks?: string } = {}): Promise<Room> {
-  const data = mkdtempSync(join(tmpdir(), 'kaidoku-room-'))
-  const store = await openStore({ folder: data })
-  await store.importNetscape(options.bookmarks ?? readFileSync(here('../fixtures/bookmarks.html'), 'utf8'))
-  await store.close()
-  const port = await freePort()
-  const server = spawn(process.execPath, [here('../../server.js')], {
-    env: {
-      ...process.env,
-      PORT: String(port),
-      HOST: '127.0.0.1',
-      KAIDOKU_DATA: data,
-      KAIDOKU_ARTICLES: options.articles ?? FIXTURES,
-      KAIDOKU_COUNT_QUERIES: '1',
-      DATABASE_URL: '',
+  const { address, close } = await openServer(
+    async (store) => {
+      await store.importNetscape(options.bookmarks ?? readFileSync(here('../fixtures/bookmarks.html'), 'utf8'))
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  await listening(server)
-  const address = `http://127.0.0.1:${port}`
+    options.articles === undefined ? {} : { articles: options.articles },
+  )
   const browser = await launchBrowser()
   const errors: string[] = []
   return {
@@ -82,27 +60,7 @@ export async function openRoom(options: { articles?: string; bookmarks?: string 
     },
     async close() {
       await browser.close()
-      server.kill('SIGTERM')
-      await new Promise((resolve) => (server.exitCode === null ? server.once('exit', resolve) : resolve(undefined)))
-      rmSync(data, { recursive: true, force: true })
+      await close()
     },
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))))
-    })
-  })
-}
-
-function listening(server: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.stdout!.on('data', (chunk: Buffer) => chunk.toString().includes('Listening') && resolve())
-    server.once('exit', (code) => reject(new Error(`the server ended with ${code}`)))
-  })
 }

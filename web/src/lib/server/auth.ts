@@ -65,7 +65,8 @@ async function create(store: Store) {
     basePath: BASE,
     secret: env['BETTER_AUTH_SECRET'] || (await store.people.secret('sessions')),
     telemetry: { enabled: false },
-    database: drizzleAdapter(store.db as never, { provider: 'pg', schema: store.people.tables, transaction: true }),
+    // Not in one transaction: the hooks below ask the store, which waits for it (PGlite) or doesn't see what is in it.
+    database: drizzleAdapter(store.db as never, { provider: 'pg', schema: store.people.tables, transaction: false }),
     emailAndPassword: { enabled: true, minPasswordLength: 10, maxPasswordLength: 200, autoSignIn: true },
     user: { additionalFields: { role: { type: 'string', input: false, required: false } } },
     session: { expiresIn: 60 * DAY_S, updateAge: DAY_S, cookieCache: { enabled: false } },

@@ -55,6 +55,19 @@ export function crossSite(request: Request, origin: string | undefined): string 
   return 'a request without Origin changes nothing; send one, or a token (Authorization: Bearer)'
 }
 
+const FORM_MAX = 4 << 20
+// These take files, and count what they read.
+const TAKES_FILES = /^\/(?:(?:en|ja)\/)?(?:import\/?$|api\/v1\/)/u
+
+/** Why a body isn't even read: its status and reason; undefined if it may be. */
+export function refusedBody(request: Request, path: string): [status: number, why: string] | undefined {
+  if (SAFE.has(request.method) || TAKES_FILES.test(path)) return undefined
+  const length = request.headers.get('content-length')
+  // A browser tells how long a form is. Who doesn't could send without end.
+  if (length === null && request.headers.has('transfer-encoding')) return [411, 'say how long it is: Content-Length']
+  return Number(length) > FORM_MAX ? [413, `at most ${FORM_MAX} bytes`] : undefined
+}
+
 // Whatever a proxy may have added: its loopback address isn't the reader's.
 const FORWARDED = [
   'forwarded',

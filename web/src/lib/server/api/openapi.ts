@@ -77,7 +77,7 @@ export function openapi(origin: string) {
         token: {
           type: 'http',
           scheme: 'bearer',
-          description: 'A token of the settings; its scopes are read and write.',
+          description: 'A token of the settings; its scopes are read, write and, for making tokens, admin.',
         },
       },
       responses: {

@@ -24,7 +24,12 @@ const missing = (what: string) => new Problem(404, `there is no such ${what}`)
 /** An article's address here is the article; any other is a page of the Web. */
 export function targetOf(url: string, origin: string): { article: string } | { url: string } {
   const own = `${origin}/articles/`
-  return url.startsWith(own) ? { article: decodeURIComponent(url.slice(own.length).replace(/[?#].*$/u, '')) } : { url }
+  if (!url.startsWith(own)) return { url }
+  try {
+    return { article: decodeURIComponent(url.slice(own.length).replace(/[?#].*$/u, '')) }
+  } catch {
+    return { url } // A broken % in it: no article of ours.
+  }
 }
 
 export const ROUTES: readonly Route[] = [
@@ -222,7 +227,7 @@ export const ROUTES: readonly Route[] = [
     'What the feeds brought, the newest first; the cursor is a time',
     { needs: 'read', query: s.PageQuery, answer: s.pageOf(s.FeedItem) },
     async ({ store, by, query }) => {
-      const before = query.cursor !== undefined && /^\d{1,15}$/u.test(query.cursor) ? Number(query.cursor) : undefined
+      const before = query.cursor === undefined ? undefined : Number(query.cursor)
       const items = await store.feeds.items(by, {
         limit: query.limit,
         ...(before === undefined ? {} : { beforeMs: before }),

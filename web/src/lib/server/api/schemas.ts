@@ -8,6 +8,7 @@ import {
   type ListedEntry,
   MEDIA,
   type OwnBookmark,
+  parseCursor,
   type SavedBookmark,
 } from '#reading/library'
 import { HIGHLIGHT_COLORS } from '#reading/store'
@@ -204,8 +205,15 @@ const limit = v.optional(
   v.pipe(v.string(), v.regex(/^\d{1,3}$/u), v.transform(Number), v.minValue(1), v.maxValue(200)),
   '40',
 )
-const cursor = v.optional(text(200))
-export const PageQuery = v.object({ cursor, limit })
+// Taken for none, a broken one would begin a program's walk anew, for ever.
+const cursor = v.optional(
+  v.pipe(
+    text(200),
+    v.check((value) => parseCursor(value) !== undefined, 'not a cursor of ours'),
+  ),
+)
+/** The cursor is a time, in milliseconds. */
+export const PageQuery = v.object({ cursor: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/u))), limit })
 export const ListParameters = v.object({
   cursor,
   limit,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { RequestEvent } from '@sveltejs/kit'
 import * as v from 'valibot'
+import { IMPORT_BYTES_MAX } from '#reading/jobs'
 import { Refusal, type Scope } from '#reading/store'
 import { Limiter } from '../guard.ts'
 import { currentStore } from '../room.ts'
@@ -11,7 +12,6 @@ import type { Call, Route } from './route.ts'
 import { ROUTES } from './routes.ts'
 
 const JSON_MAX = 1 << 20
-const FILE_MAX = 256 << 20
 const perCaller = new Limiter(600, 60_000)
 const perGuess = new Limiter(30, 60_000)
 
@@ -70,7 +70,7 @@ async function answer(event: RequestEvent, path: string): Promise<Response> {
     params,
     query: route.query ? check(route.query, Object.fromEntries(url.searchParams), '', 400) : undefined,
     body: route.body && route.body !== 'file' ? check(route.body, await readJson(request), '/', 422) : undefined,
-    bytes: route.body === 'file' ? await readBytes(request, FILE_MAX) : new Uint8Array(),
+    bytes: route.body === 'file' ? await readBytes(request, IMPORT_BYTES_MAX) : new Uint8Array(),
   }
   const result = await route.run(call as never)
   if (result instanceof Response) return result
@@ -138,7 +138,10 @@ async function readJson(request: Request): Promise<unknown> {
   if (!/^application\/(?:[a-z.+-]+\+)?json\b/iu.test(request.headers.get('content-type') ?? ''))
     throw new Problem(415, 'send JSON, and say so: Content-Type: application/json')
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await readBytes(request, JSON_MAX)))
+    return JSON.parse(
+      new TextDecoder('utf-8', { fatal: true }).decode(await readBytes(request, JSON_MAX)),
+      (_, value) => (typeof value === 'string' ? value.replaceAll('\0', '') : value),
+    )
   } catch (error) {
     if (error instanceof Problem) throw error
     throw new Problem(400, 'the body isn’t JSON')
@@ -146,6 +149,7 @@ async function readJson(request: Request): Promise<unknown> {
 }
 
 async function readBytes(request: Request, max: number): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length')) > max) throw new Problem(413, `at most ${max} bytes`)
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
