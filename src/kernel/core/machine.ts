@@ -75,6 +75,8 @@ export class Machine implements Target {
   #nextInode = 20_000
   readonly #slot: number
   readonly #queue: Process[] = []
+  /** A process of this machine awaits a promise. */
+  #held = false
   #dead = false
 
   constructor(host: KernelHost) {
@@ -113,6 +115,8 @@ export class Machine implements Target {
   }
 
   #arm(): void {
+    // Whoever awaits a promise is on the CPU still: what it costs isn't paid yet, so when the next may run isn't known.
+    if (this.#held) return
     const { sim } = this.host
     if (this.#queue.length > 0 && sim.due(this.#slot) === Number.POSITIVE_INFINITY) {
       sim.arm(this.#slot, Math.max(sim.nowNs, this.cpuFreeNs))
@@ -184,8 +188,10 @@ export class Machine implements Target {
   #await(process: Process, promise: Promise<unknown>): void {
     const { sim } = this.host
     const { owner } = sim
+    this.#held = true
     sim.hold(promise, () =>
       sim.as(owner, () => {
+        this.#held = false
         try {
           this.#run(process, true)
         } finally {
