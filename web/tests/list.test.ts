@@ -60,6 +60,7 @@ describe.skipIf(unavailable)('the list', () => {
     expect(await japanese.locator('html').getAttribute('lang')).toBe('ja')
     expect(await japanese.locator('h1').textContent()).toBe('閲覧室')
     expect(await japanese.locator('a[data-entry]').first().textContent()).toBe('アドレスをたずねる')
+    await japanese.locator('html[data-scripts]').waitFor({ state: 'attached' })
     await japanese.getByRole('link', { name: 'English', exact: true }).click()
     await japanese.waitForURL('**/en')
     await japanese.goto('/') // The switch is remembered.
