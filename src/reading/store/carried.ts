@@ -4,7 +4,14 @@ import { type SQL, sql } from 'drizzle-orm'
 import { starComment } from './comments.ts'
 import type { Database } from './database.ts'
 import type { Highlight } from './highlights.ts'
-import type { NewVersion, StoredImage } from './pages.ts'
+import {
+  addImagesOf,
+  type NewVersion,
+  type PageVersion,
+  type StoredImage,
+  toVersion,
+  type VersionRow,
+} from './pages.ts'
 import { json, moment, ms, plain, Refusal } from './sql.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -63,34 +70,11 @@ export async function starAgain(db: Database, by: number, entry: EntryKey, user:
 
 const isEntry = ({ kind, key }: EntryKey): SQL => sql`e.kind = ${kind} and md5(e.key) = md5(${plain(key)})`
 
-export interface OwnedPage extends Omit<NewVersion, 'images' | 'about'>, EntryKey {
-  id: number
-  fetchedAtMs: number
-  about: Record<string, unknown>
-  images: StoredImage[]
-}
-
-interface PageRow {
-  id: number
-  kind: EntryKey['kind']
-  key: string
-  fetched_ms: number
-  url: string
-  status: number
-  content_type: string
-  hash: string
-  bytes: number
-  title: string
-  author: string
-  lang: string
-  html: string
-  text: string
-  about: Record<string, unknown>
-}
+export type OwnedPage = PageVersion & EntryKey & { images: StoredImage[] }
 
 /** A version of a page that one bookmarked, with its images: the first behind that number. */
 export async function nextOwnPage(db: Database, by: number, after = 0): Promise<OwnedPage | undefined> {
-  const { rows } = await db.execute<PageRow>(sql`
+  const { rows } = await db.execute<VersionRow & EntryKey>(sql`
     select p.*, e.kind, e.key, ${ms(sql`p.fetched_at`)} as fetched_ms
     from page_versions p join entries e on e.id = p.entry_id
       join bookmarks b on b.entry_id = e.id and b.user_id = ${by}
@@ -108,21 +92,9 @@ export async function nextOwnPage(db: Database, by: number, after = 0): Promise<
     select i.hash, p.url, i.content_type, i.width, i.height, i.bytes
     from page_images p join images i on i.hash = p.hash where p.version_id = ${row.id} order by i.hash, p.url`)
   return {
-    id: Number(row.id),
+    ...toVersion(row),
     kind: row.kind,
     key: row.key,
-    fetchedAtMs: Math.round(row.fetched_ms),
-    url: row.url,
-    status: row.status,
-    contentType: row.content_type,
-    hash: row.hash,
-    bytes: row.bytes,
-    title: row.title,
-    author: row.author,
-    lang: row.lang,
-    html: row.html,
-    text: row.text,
-    about: row.about,
     images: images.map((image) => ({
       hash: image.hash,
       url: image.url,
@@ -161,17 +133,10 @@ export async function bringPage(
         and abs(extract(epoch from fetched_at - ${moment(fetchedAtMs)})) < 1)
       returning id`)
     if (!rows[0]) return false
-    for (const image of version.images ?? []) {
-      if (createHash('sha256').update(image.bytes).digest('hex') !== image.hash)
+    for (const { bytes, hash } of version.images ?? [])
+      if (createHash('sha256').update(bytes).digest('hex') !== hash)
         throw new Refusal('invalid', 'an image that isn’t what its name says')
-      await tx.execute(sql`
-        insert into images (hash, content_type, width, height, bytes)
-        values (${image.hash}, ${plain(image.contentType)}, ${image.width ?? null}, ${image.height ?? null}, ${Buffer.from(image.bytes)})
-        on conflict (hash) do nothing`)
-      await tx.execute(sql`
-        insert into page_images (version_id, hash, url) values (${rows[0].id}, ${image.hash}, ${plain(image.url)})
-        on conflict do nothing`)
-    }
+    await addImagesOf(tx, Number(rows[0].id), version.images ?? [])
     return true
   })
 }

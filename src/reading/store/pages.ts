@@ -55,19 +55,13 @@ export async function addVersion(
         ${version.bytes}, ${plain(version.title)}, ${plain(version.author)}, ${plain(version.lang)}, ${plain(version.html)},
         ${plain(version.text)}, ${json(version.about ?? {})}) returning id`)
     const id = Number(rows[0]!.id)
-    for (const image of version.images ?? []) {
-      await tx.execute(sql`
-        insert into images (hash, content_type, width, height, bytes)
-        values (${image.hash}, ${image.contentType}, ${image.width ?? null}, ${image.height ?? null}, ${Buffer.from(image.bytes)})
-        on conflict (hash) do nothing`)
-      await tx.execute(sql`
-        insert into page_images (version_id, hash, url) values (${id}, ${image.hash}, ${plain(image.url)}) on conflict do nothing`)
-    }
+    await addImagesOf(tx, id, version.images ?? [])
     return { id, added: true }
   })
 }
 
-interface Row {
+/** A version as it is read. */
+export interface VersionRow {
   id: number
   entry_id: number
   fetched_ms: number
@@ -84,7 +78,7 @@ interface Row {
   about: Record<string, unknown>
 }
 
-const toVersion = (row: Row): PageVersion => ({
+export const toVersion = (row: VersionRow): PageVersion => ({
   id: Number(row.id),
   entryId: Number(row.entry_id),
   fetchedAtMs: Math.round(row.fetched_ms),
@@ -111,7 +105,7 @@ export async function findVersion(
   viewer: number | undefined,
   id?: number,
 ): Promise<PageVersion | undefined> {
-  const { rows } = await db.execute<Row>(sql`
+  const { rows } = await db.execute<VersionRow>(sql`
     select p.*, ${ms(sql`p.fetched_at`)} as fetched_ms from page_versions p join entries e on e.id = p.entry_id
     where p.entry_id = ${entryId} and ${visible(viewer)} ${id === undefined ? sql`` : sql`and p.id = ${id}`}
     order by p.fetched_at desc, p.id desc limit 1`)
@@ -124,7 +118,7 @@ export async function listVersions(
   entryId: number,
   viewer: number | undefined,
 ): Promise<{ id: number; fetchedAtMs: number; title: string; bytes: number; status: number }[]> {
-  const { rows } = await db.execute<Row>(sql`
+  const { rows } = await db.execute<VersionRow>(sql`
     select p.id, p.title, p.bytes, p.status, ${ms(sql`p.fetched_at`)} as fetched_ms
     from page_versions p join entries e on e.id = p.entry_id
     where p.entry_id = ${entryId} and ${visible(viewer)} order by p.fetched_at desc, p.id desc limit 500`)
@@ -147,10 +141,20 @@ export async function findImage(
   return rows[0] && { contentType: rows[0].content_type, bytes: rows[0].bytes }
 }
 
+/** Keeps the images of a version. */
+export async function addImagesOf(tx: Database, versionId: number, images: readonly StoredImage[]): Promise<void> {
+  for (const image of images) {
+    await addImage(tx, image)
+    await tx.execute(sql`
+      insert into page_images (version_id, hash, url) values (${versionId}, ${image.hash}, ${plain(image.url)})
+      on conflict do nothing`)
+  }
+}
+
 /** Keeps an image that stands alone: an entry's picture. */
 export async function addImage(db: Database, image: Omit<StoredImage, 'url'>): Promise<void> {
   await db.execute(sql`
     insert into images (hash, content_type, width, height, bytes)
-    values (${image.hash}, ${image.contentType}, ${image.width ?? null}, ${image.height ?? null}, ${Buffer.from(image.bytes)})
+    values (${image.hash}, ${plain(image.contentType)}, ${image.width ?? null}, ${image.height ?? null}, ${Buffer.from(image.bytes)})
     on conflict (hash) do nothing`)
 }

@@ -1,5 +1,5 @@
 /** strftime(3) in UTC, the C locale: for date, ls, printf %(...)T. */
-import { civilOfSeconds, daysOfCivil } from '#base/text'
+import { type Civil, civilOfSeconds, daysOfCivil } from '#base/text'
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const MONTHS = [
@@ -17,16 +17,9 @@ const MONTHS = [
   'December',
 ]
 
-export interface BrokenDownTime {
-  year: number
+export interface BrokenDownTime extends Omit<Civil, 'month'> {
   /** 0 to 11. */
   month: number
-  day: number
-  hour: number
-  minute: number
-  second: number
-  /** 0 is Sunday. */
-  weekday: number
   /** 0 to 365. */
   yearday: number
 }
