@@ -179,6 +179,7 @@ describe('the Web', () => {
     const version = await store.pages.find(entryId, by)
     expect(version).toMatchObject({ title: 'How it works', author: 'A. Writer', lang: 'en', contentType: 'text/html' })
     expect(version!.html).not.toContain('script')
+    expect(await store.entries.find({ id: entryId }, 'en', by)).toMatchObject({ preserved: true })
     expect(version!.about['consoles']).toMatchObject([
       { commands: [{ command: 'ipvsadm -Ln', output: 'IP Virtual Server\n' }] },
     ])

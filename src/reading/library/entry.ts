@@ -33,6 +33,8 @@ export interface ListedEntry {
   picture: string | undefined
   /** It was gone when somebody last looked. */
   dead: boolean
+  /** A version of the page is kept. */
+  preserved: boolean
   /** Those who bookmarked it publicly; their comments; the stars on these. */
   users: number
   comments: number

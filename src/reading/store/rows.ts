@@ -20,6 +20,7 @@ export interface EntryRow {
   published_ms: number | null
   listed_ms: number | null
   dead: boolean
+  preserved: boolean
   users: number
   comments: number
   stars: number
@@ -58,7 +59,8 @@ export interface SavedRow {
 
 export const entryColumns = sql`e.id, e.kind, e.key, e.site, e.lang, e.title, e.excerpt, e.author, e.keywords, e.texts,
   e.medium, e.picture, e.reading_minutes, ${ms(sql`e.published_at`)} as published_ms,
-  ${ms(sql`coalesce(e.listed_at, e.added_at)`)} as listed_ms, e.dead_at is not null as dead, e.users, e.comments, e.stars`
+  ${ms(sql`coalesce(e.listed_at, e.added_at)`)} as listed_ms, e.dead_at is not null as dead,
+  exists (select from page_versions pv where pv.entry_id = e.id) as preserved, e.users, e.comments, e.stars`
 
 const mineColumns = sql`m.id, m.private, m.title, m.comment, m.note, m.tags, m.read_later, m.archived, m.favourite,
   ${ms(sql`m.created_at`)} as created_ms, ${ms(sql`m.updated_at`)} as updated_ms`
@@ -96,6 +98,7 @@ export function toEntry(row: EntryRow, lang: string): ListedEntry {
     medium: row.medium,
     picture: row.picture ?? undefined,
     dead: row.dead,
+    preserved: row.preserved,
     users: row.users,
     comments: row.comments,
     stars: row.stars,

@@ -76,7 +76,7 @@ export function viewOf(entry: ListedEntry): EntryView {
     users: entry.users,
     comments: entry.comments,
     stars: entry.stars,
-    preserved: (entry as { preserved?: boolean }).preserved ?? false,
+    preserved: entry.preserved,
     dead: entry.dead,
     said: entry.saved
       ? { comment: entry.saved.comment, tags: entry.saved.tags }
