@@ -20,5 +20,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 240_000,
+    // What is waited for comes when the machine has time: it may be busy.
+    expect: { poll: { timeout: 15_000 } },
   },
 })

@@ -27,8 +27,9 @@ link prints a link that signs somebody in, once and within 15 minutes: the way i
 ${LOCAL_HELP}
   -h, --help          show this text
 
-${WHERE_HELP} A folder that a server has open can't be used beside it: stop the
-server, make the link, start it again.`,
+${WHERE_HELP}
+A folder that a server has open can't be used beside it: stop the server, make
+the link, start it again.`,
   options: { role: oneOf(...ROLES), reason: text, yes: flag, json: flag, origin: text, ...LOCAL },
   async main({ operands, options }) {
     const [word, names] = wordOf('users', operands, WORDS, 'list')
