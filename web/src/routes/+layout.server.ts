@@ -3,11 +3,11 @@ import { readDensity, readKeyMap } from '$lib/looks.ts'
 import { trending } from '$lib/server/desk.ts'
 import type { LayoutServerLoad } from './$types'
 
-export const load: LayoutServerLoad = async ({ locals, cookies }) => ({
+export const load: LayoutServerLoad = ({ locals, cookies }) => ({
   locale: locals.locale,
   theme: locals.theme,
   density: readDensity(cookies.get('density')),
   keyMap: readKeyMap(cookies.get('keys')),
   user: locals.user && { handle: locals.user.handle, name: locals.user.name, role: locals.user.role },
-  trending: await trending(),
+  trending: trending(),
 })

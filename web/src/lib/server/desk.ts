@@ -5,7 +5,7 @@ import type { Store } from '#reading/store'
 import { m } from '$lib/paraglide/messages'
 import type { CommentView, EntryView } from '$lib/views.ts'
 import { jobsOf } from './jobs.ts'
-import { currentStore } from './room.ts'
+import { currentStore, uncounted } from './room.ts'
 
 export const PAGE = 40
 
@@ -101,19 +101,22 @@ export function mustUser({ locals }: { locals: App.Locals }): App.User {
 }
 
 const TRENDING_MS = 60_000
-let trends: { untilMs: number; words: string[] } = { untilMs: 0, words: [] }
+const trends: { untilMs: number; words: string[] } = { untilMs: 0, words: [] }
 
-/** Words read much of late; none while the room is closed. Asked for once a minute, not by every page. */
-export async function trending(): Promise<string[]> {
+/**
+ * Words read much of late; none while the room is closed. Asked for once a minute, and no page waits for it: it shows
+ * what was known.
+ */
+export function trending(): string[] {
   const now = Date.now()
-  if (trends.untilMs > now) return trends.words
-  const before = trends.words
-  trends = { untilMs: now + TRENDING_MS, words: before }
-  try {
-    const store = await currentStore()
-    trends.words = (await store.keywords.trending(8, now)).map(({ name }) => name)
-  } catch {
-    trends.words = before
+  if (trends.untilMs <= now) {
+    trends.untilMs = now + TRENDING_MS
+    uncounted(async () => {
+      const store = await currentStore()
+      trends.words = (await store.keywords.trending(8, now)).map(({ name }) => name)
+    }).catch(() => {
+      trends.untilMs = 0
+    })
   }
   return trends.words
 }

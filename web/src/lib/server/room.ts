@@ -1,4 +1,5 @@
 /** The store of this process, opened once, and kept in step with the folder of articles. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { databaseFromEnvironment, openStore, type Store } from '#reading/store'
@@ -9,10 +10,18 @@ export const articlesFolder = () => env['KAIDOKU_ARTICLES'] || 'articles'
 
 let opening: Promise<Store> | undefined
 let opened: Store | undefined
-let queries = 0
+const counting = new AsyncLocalStorage<{ queries: number }>()
 
-/** Queries since the process began; a test reads it. */
-export const queriesSoFar = () => queries
+/** Runs what answers a request; `asked.queries` counts what it asks the database, and nothing that others ask. */
+export const countQueries = <T>(asked: { queries: number }, answer: () => T) => counting.run(asked, answer)
+
+/** Runs what no request waits for: its queries are nobody's. */
+export const uncounted = <T>(work: () => T) => counting.exit(work)
+
+function count() {
+  const asked = counting.getStore()
+  if (asked) asked.queries++
+}
 
 /** Opens the database, or gives the one that is open. A failure is told, and tried again at the next request. */
 export function openRoom(): Promise<Store> {
@@ -26,7 +35,7 @@ export function openRoom(): Promise<Store> {
 }
 
 async function open(): Promise<Store> {
-  const store = await openStore({ ...databaseFromEnvironment(env), onQuery: () => queries++ })
+  const store = await openStore({ ...databaseFromEnvironment(env), onQuery: count })
   // adapter-node says it when the last request is answered. What is lost without it, the next start recovers.
   process.once('sveltekit:shutdown', () => {
     stopJobs()
@@ -35,7 +44,9 @@ async function open(): Promise<Store> {
   })
   opened = store
   // What was cut off is gone on with, whether somebody asks for a page or not.
-  jobsOf(store).catch((error: unknown) => console.error(`jobs: ${error instanceof Error ? error.message : error}`))
+  uncounted(() => jobsOf(store)).catch((error: unknown) =>
+    console.error(`jobs: ${error instanceof Error ? error.message : error}`),
+  )
   return store
 }
 
