@@ -20,6 +20,8 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 240_000,
+    // A browser and a busy machine: what fails for want of time passes the second time, what is broken fails again.
+    retry: 1,
     // What is waited for comes when the machine has time: it may be busy.
     expect: { poll: { timeout: 15_000 } },
   },

@@ -165,7 +165,7 @@ test('a page in a file is as little trusted as one from the Web, and somebody el
 test('gzip that is broken, cut off, or a bomb', async () => {
   const good = gzipSync(await text(one, owner, 'netscape'))
   for (const [bytes, why] of [
-    [good.subarray(0, good.length - 20), /gzip, and (cut off|broken)/u],
+    [good.subarray(0, good.length - 20), /gzip, and broken or cut off/u],
     [Buffer.concat([good.subarray(0, 12), Buffer.alloc(100, 255)]), /gzip/u],
     [gzipSync(Buffer.alloc(400 << 20)), /more than is allowed/u],
   ] as const)

@@ -1,6 +1,7 @@
 /** A file of whatever service: what it is is seen from its content, since people rename files. */
 import { Gunzip, strFromU8 } from 'fflate'
 import { isEverything, parseEverything } from './everything.ts'
+import { crc32, inflate, TooLarge } from './inflate.ts'
 import { parseNetscape } from './netscape.ts'
 import { EXCHANGE_LIMITS, ExchangeError, type FormatName, type ParsedFile } from './record.ts'
 import { isHatenaData, parseHatenaAtom, parseHatenaData } from './services/hatena.ts'
@@ -84,34 +85,22 @@ function parseJson(value: unknown): ParsedFile {
 
 const utf8 = (bytes: Uint8Array) => strFromU8(bytes)
 
-const STEP = 16 * 1024
-
-/** The bytes of a file that gzip packed; those of any other as they are. What it unpacks to is bounded. RFC 1952 */
+/** The bytes of a file that gzip packed, in one piece; those of any other as they are. What it unpacks to is bounded. RFC 1952 */
 export function readPacked(bytes: Uint8Array): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
   const limit = Math.min(EXCHANGE_LIMITS.bytes, Math.max(1 << 20, bytes.length * EXCHANGE_LIMITS.zipRatio))
-  const chunks: Uint8Array[] = []
-  let total = 0
-  let ended = false
-  const stream = new Gunzip((chunk, final) => {
-    total += chunk.length
-    ended = final
-    if (total <= limit) chunks.push(chunk)
-  })
+  const broken = new ExchangeError('packed by gzip, and broken or cut off')
+  if (bytes.length < 18) throw broken
+  let whole: Uint8Array
   try {
-    for (let at = 0; at < bytes.length && total <= limit; at += STEP)
-      stream.push(bytes.subarray(at, at + STEP), at + STEP >= bytes.length)
-  } catch {
-    throw new ExchangeError('packed by gzip, and broken')
+    whole = inflate((take) => new Gunzip(take), bytes, limit)
+  } catch (error) {
+    if (error instanceof TooLarge) throw new ExchangeError('packed by gzip, and unpacks to more than is allowed')
+    throw broken
   }
-  if (total > limit) throw new ExchangeError('packed by gzip, and unpacks to more than is allowed')
-  if (!ended) throw new ExchangeError('packed by gzip, and cut off')
-  const whole = new Uint8Array(total)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.length
-  }
+  // Its last eight bytes: the sum and the length of what went in.
+  const trailer = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 8, 8)
+  if (trailer.getUint32(4, true) !== whole.length || trailer.getUint32(0, true) !== crc32(whole)) throw broken
   return whole
 }
 

@@ -1,8 +1,8 @@
 /** Files made to hurt: each ends soon, with a clear word, and nothing of them gets through. */
-import { zipSync } from 'fflate'
+import { gzipSync, zipSync } from 'fflate'
 import { describe, expect, test } from 'vitest'
 import { forSeeds } from '#base/testing'
-import { ExchangeError, formatNetscape, parseExchangeFile, parseExchangeText, parseFeed } from './index.ts'
+import { ExchangeError, formatNetscape, parseExchangeFile, parseExchangeText, parseFeed, readPacked } from './index.ts'
 
 const entityBomb = (root: string) =>
   `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY c SYSTEM "file:///etc/passwd">]>${root}`
@@ -32,6 +32,28 @@ describe('XML bombs', () => {
     },
     120_000,
   )
+})
+
+// In one of ten places fflate takes the cut for the end.
+test('gzip that is cut off, wherever, or of which a byte is another', () => {
+  const lines = Array.from({ length: 30 }, (_, i) => `<DT><A HREF="https://a.example/${i * 7919}">${i ** 5}</A>`)
+  const good = gzipSync(new TextEncoder().encode(lines.join('\n')), { mtime: 0 })
+  expect(new TextDecoder().decode(readPacked(good))).toBe(lines.join('\n'))
+  for (let length = 2; length < good.length; length++)
+    expect(() => readPacked(good.subarray(0, length))).toThrow(ExchangeError)
+  for (let at = 10; at < good.length; at++) {
+    const bad = good.slice()
+    bad[at]! ^= 0x10
+    // The bits that fill the last byte mean nothing: then it is the same.
+    let read = ''
+    try {
+      read = new TextDecoder().decode(readPacked(bad))
+    } catch (error) {
+      expect(error).toBeInstanceOf(ExchangeError)
+      continue
+    }
+    expect(read).toBe(lines.join('\n'))
+  }
 })
 
 describe('archives', () => {

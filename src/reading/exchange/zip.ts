@@ -4,6 +4,7 @@
  * @see APPNOTE.TXT (PKWARE .ZIP File Format Specification), 4.3.12 and 4.3.16
  */
 import { Inflate } from 'fflate'
+import { crc32, inflate, TooLarge } from './inflate.ts'
 import { EXCHANGE_LIMITS, ExchangeError } from './record.ts'
 
 export interface ZipEntry {
@@ -32,6 +33,7 @@ export function readZip(
     if (at + 46 > bytes.length || view.getUint32(at, true) !== 0x02014b50) throw new ExchangeError('a broken archive')
     const flags = view.getUint16(at + 8, true)
     const method = view.getUint16(at + 10, true)
+    const sum = view.getUint32(at + 16, true)
     const packed = view.getUint32(at + 20, true)
     const size = view.getUint32(at + 24, true)
     const nameLength = view.getUint16(at + 28, true)
@@ -49,10 +51,11 @@ export function readZip(
         const from = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true)
         const data = bytes.subarray(from, from + packed)
         if (data.length < packed) throw new ExchangeError(`${name}: the archive is cut off`)
-        const inflated = method === 0 ? data : method === 8 ? inflate(data, name, budget.left) : undefined
+        const inflated = method === 0 ? data : method === 8 ? inflateEntry(data, name, budget.left) : undefined
         if (!inflated) throw new ExchangeError(`${name}: packed by a method (${method}) that is not known here`)
         budget.left -= inflated.length
         if (budget.left < 0) throw new ExchangeError(`${name}: unpacks to more than is allowed`)
+        if (crc32(inflated) !== sum) throw new ExchangeError(`${name}: broken data in the archive`)
         return inflated
       },
     })
@@ -67,27 +70,11 @@ function findEnd(view: DataView): number {
   throw new ExchangeError('an archive without its directory: it is cut off')
 }
 
-const STEP = 16 * 1024 // In one step deflate grows at most about a thousandfold: 16 MB over the limit at worst.
-
-function inflate(data: Uint8Array, name: string, limit: number): Uint8Array {
-  const chunks: Uint8Array[] = []
-  let total = 0
-  const stream = new Inflate((chunk) => {
-    total += chunk.length
-    if (total <= limit) chunks.push(chunk)
-  })
+function inflateEntry(data: Uint8Array, name: string, limit: number): Uint8Array {
   try {
-    for (let at = 0; at < data.length && total <= limit; at += STEP)
-      stream.push(data.subarray(at, at + STEP), at + STEP >= data.length)
-  } catch {
+    return inflate((take) => new Inflate(take), data, limit)
+  } catch (error) {
+    if (error instanceof TooLarge) throw new ExchangeError(`${name}: unpacks to more than is allowed`)
     throw new ExchangeError(`${name}: broken data in the archive`)
   }
-  if (total > limit) throw new ExchangeError(`${name}: unpacks to more than is allowed`)
-  const whole = new Uint8Array(total)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.length
-  }
-  return whole
 }
